@@ -1,0 +1,87 @@
+import type { JsonObject, Leaf } from '../ledger/record.js'
+import type { BudgetEvent, SpendPart } from './events.js'
+
+/** A record that answered the same (source, id) before. */
+export interface Prior {
+  readonly seq: number
+  readonly leaf: Leaf
+  readonly epoch: number
+  readonly event: BudgetEvent
+  /** The parts that came before it, where it has any. */
+  readonly parts: readonly SpendPart[]
+}
+
+/** What a decision may know beside state and command. The writer fixes it, and the record keeps it. */
+export interface DecisionContext {
+  /** The instant of the batch, never earlier than the last record's. */
+  readonly at: string
+  /** The number that the first event of this decision would get. */
+  readonly seq: number
+  /** The clock cannot be trusted for windows. */
+  readonly clockDoubt: boolean
+  readonly prior: Prior | undefined
+}
+
+export interface Problem {
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** Codes of what is refused without a record: the request was wrong, or now is not the time. */
+export type RejectionCode =
+  | 'ATTRIBUTE_REQUIRED'
+  | 'NO_POLICY'
+  | 'RELATION_MISMATCH'
+  | 'RELATION_CONFLICT'
+  | 'VERSION_MISMATCH'
+  | 'POLICY_LIMIT'
+  | 'IDEMPOTENCY_CONFLICT'
+  | 'RESERVATION_CLOSED'
+  | 'RESERVATION_EXCEEDED'
+  | 'DELTA_NOT_RESERVABLE'
+  | 'NOT_FOUND'
+  | 'FORBIDDEN'
+  | 'HALTED'
+  | 'CLOCK_UNCERTAIN'
+
+export interface Rejection {
+  readonly kind: 'rejected'
+  readonly code: RejectionCode
+  readonly detail: string
+  readonly errors?: readonly Problem[]
+}
+
+/** Facts to be recorded, in order; the last one is the decision. */
+export interface Recorded {
+  readonly kind: 'recorded'
+  readonly events: readonly BudgetEvent[]
+}
+
+/** The same request was answered before, by this record. */
+export interface Replayed {
+  readonly kind: 'replayed'
+  readonly prior: Prior
+}
+
+/** The policies changed on the way: the command lacks costs of these rows. Compute them and ask again. */
+export interface CostsNeeded {
+  readonly kind: 'costs-needed'
+}
+
+/** The same (source, id) is being written right now: ask again when it is. */
+export interface InFlight {
+  readonly kind: 'in-flight'
+}
+
+export type Verdict = Recorded | Replayed | Rejection | CostsNeeded | InFlight
+
+export const reject = (code: RejectionCode, detail: string, errors?: readonly Problem[]): Rejection =>
+  errors === undefined ? { kind: 'rejected', code, detail } : { kind: 'rejected', code, detail, errors }
+
+export const record = (...events: readonly BudgetEvent[]): Recorded => ({ kind: 'recorded', events })
+
+/** The hash of the request that a record answered; undefined for records that answer none. */
+export const requestHash = (event: BudgetEvent): string | undefined => {
+  const { hash } = event.data as { readonly hash?: JsonObject[string] }
+  return typeof hash === 'string' ? hash : undefined
+}

@@ -1,0 +1,241 @@
+import type { Cost } from '../accounting/units.js'
+import { admits, balanceIn, isInfinite, largestCount } from './admission.js'
+import { type Balance, reserve, spend } from './balance.js'
+import { alignedCosts, amountsOf, coversRows, sumsText } from './charges.js'
+import type { Report, Reserve, Spend, SpendRequest } from './commands.js'
+import { type DecisionContext, type Rejection, record, reject, requestHash, type Verdict } from './context.js'
+import type { Draft } from './draft.js'
+import type { BudgetAfter, Charge, FailingBudget, Request, SpendAccepted, SpendRefused } from './events.js'
+import { haltOf } from './halts.js'
+import { splitIntoParts } from './parts.js'
+import type { Policy } from './policy.js'
+import { type Target, targetsOf } from './targets.js'
+import { secondsAfter, windowOf } from './window.js'
+
+type Command = Spend | Report | Reserve
+
+/** The most budgets that an answer or a record shows one by one. */
+export const MOST_SHOWN = 100
+
+/** One budget that the spend touches, as it stands before it. */
+interface Touched {
+  readonly charge: ChargedPolicy
+  readonly key: string
+  readonly unit: string | undefined
+  readonly balance: Balance
+  readonly admitted: boolean
+}
+
+/** One policy with what the spend costs under it. */
+interface ChargedPolicy {
+  readonly policy: Policy
+  readonly window: string
+  readonly costs: readonly Cost[]
+}
+
+/**
+ * Decides one spend, reservation or report over all budgets that it touches: all or nothing, or without the units
+ * that cannot pay where the request says `drop`.
+ */
+export const decideSpend = (state: Draft, command: Command, context: DecisionContext): Verdict => {
+  const { request } = command
+  const repeat = repeated(state, request, context)
+  if (repeat !== undefined) return repeat
+  const targets = targetsOf(state.registry.active, request.attributes)
+  if ('kind' in targets) return targets
+  const problem = unavailable(state, command, targets, context)
+  if (problem !== undefined) return problem
+  const touched = targets.flatMap((target) => touch(state, target, request, context.at))
+  return command.kind === 'report' ? reported(request, touched) : answered(command, touched, context)
+}
+
+const repeated = (state: Draft, request: SpendRequest, { prior }: DecisionContext): Verdict | undefined => {
+  if (prior !== undefined) {
+    if (requestHash(prior.event) === request.hash) return { kind: 'replayed', prior }
+    return reject(
+      'IDEMPOTENCY_CONFLICT',
+      `id ${JSON.stringify(request.id)} was used for another request, answered by record ${prior.seq}; use a new id for a new spend`,
+    )
+  }
+  return state.answered('request', request.attributes.source, request.id) ? { kind: 'in-flight' } : undefined
+}
+
+/** Why nobody can decide this now, or never: nothing of it is recorded. */
+const unavailable = (
+  state: Draft,
+  command: Command,
+  targets: readonly Target[],
+  context: DecisionContext,
+): Verdict | undefined => {
+  const { request, kind } = command
+  const halt = kind === 'report' ? undefined : haltOf(state.registry.halts, request.attributes)
+  if (halt !== undefined) return reject('HALTED', `spending is halted since ${halt.at}: ${halt.reason}`)
+  const other = targets.find(({ policy }) => policy.neighboring !== request.neighboring)
+  if (other !== undefined) return relationMismatch(other.policy, request)
+  if (targets.some(({ policy }) => !coversRows(request.costs, policy.rows))) return { kind: 'costs-needed' }
+  if (kind === 'reserve' && request.costs.hasDelta) {
+    const interactive = targets.find(({ policy }) => policy.metric === 'zcdp' || policy.metric === 'rdp')
+    if (interactive !== undefined) return deltaNotReservable(interactive.policy)
+  }
+  const windowed = targets.find(({ policy }) => policy.window !== 'lifetime')
+  if (context.clockDoubt && kind !== 'report' && windowed !== undefined) {
+    return reject(
+      'CLOCK_UNCERTAIN',
+      `policy ${windowed.policy.id} counts by the ${windowed.policy.window}, and the clock cannot be trusted now`,
+    )
+  }
+  return undefined
+}
+
+const relationMismatch = (policy: Policy, request: SpendRequest): Rejection =>
+  reject(
+    'RELATION_MISMATCH',
+    `policy ${policy.id} is under ${policy.neighboring} and the spend under ${request.neighboring}; costs are never converted, so send the mechanism with its parameters under ${policy.neighboring}`,
+    [{ pointer: '/neighboring', detail: `must be ${policy.neighboring}` }],
+  )
+
+const deltaNotReservable = (policy: Policy): Rejection =>
+  reject(
+    'DELTA_NOT_RESERVABLE',
+    `policy ${policy.id} is ${policy.metric}: a spend with a delta of its own must be one-shot there, because concurrent composition is proved for delta = 0 only; spend it directly`,
+  )
+
+const touch = (state: Draft, target: Target, request: SpendRequest, at: string): readonly Touched[] => {
+  const { policy } = target
+  const charge = { policy, window: windowOf(policy.window, at), costs: alignedCosts(policy.rows, request.costs) }
+  return target.keys.map((key, index) => {
+    const balance = balanceIn(state, policy, key, charge.window)
+    return { charge, key, unit: target.units[index], balance, admitted: admits(policy, balance, charge.costs) }
+  })
+}
+
+const answered = (command: Spend | Reserve, touched: readonly Touched[], context: DecisionContext): Verdict => {
+  const { request } = command
+  const failing = touched.filter(({ admitted }) => !admitted)
+  const out = new Set(request.onExhausted === 'drop' ? failing.flatMap(({ unit }) => unit ?? []) : [])
+  const dropped = [...out]
+  const left = touched.filter(({ unit }) => unit === undefined || !out.has(unit))
+  const remaining = request.attributes.units.length - dropped.length
+  if (left.some(({ admitted }) => !admitted) || (dropped.length > 0 && remaining === 0)) {
+    return refused(command, touched, failing)
+  }
+  const accepted = acceptance(request, left, dropped, command.kind === 'spend' ? spend : reserve)
+  const { parts, data } = splitIntoParts(accepted, request.attributes.units, dropped)
+  return record(
+    ...parts,
+    command.kind === 'spend'
+      ? { type: 'SpendAccepted', data }
+      : { type: 'ReservationOpened', data: { ...data, expiresAt: secondsAfter(context.at, command.expiresInSeconds) } },
+  )
+}
+
+const reported = (request: SpendRequest, touched: readonly Touched[]): Verdict => {
+  const beyond = touched.filter(
+    ({ charge, admitted }) =>
+      !admitted && charge.policy.role === 'guarantee' && charge.costs.some((cost) => cost !== 0n),
+  )
+  const { parts, data } = splitIntoParts(acceptance(request, touched, [], spend), request.attributes.units, [])
+  return record(...parts, { type: 'SpendReported', data: { ...data, violations: shown(beyond.map(failingBudget)) } })
+}
+
+const requestOf = (request: SpendRequest): Request => ({
+  source: request.attributes.source,
+  id: request.id,
+  hash: request.hash,
+  spend: request.spend,
+})
+
+const acceptance = (
+  request: SpendRequest,
+  touched: readonly Touched[],
+  dropped: readonly string[],
+  move: typeof spend,
+): SpendAccepted => {
+  const charged = [...new Set(touched.map(({ charge }) => charge))]
+  const after = touched.length > MOST_SHOWN ? [] : shown(touched.map((budget) => afterwards(budget, move)))
+  return {
+    ...requestOf(request),
+    charges: charged.map((charge) => chargeOf(charge, request)),
+    ...(after.length === touched.length ? { after } : {}),
+    ...(dropped.length > 0 ? { dropped } : {}),
+  }
+}
+
+const chargeOf = ({ policy, window }: ChargedPolicy, request: SpendRequest): Charge => ({
+  policy: policy.id,
+  version: policy.version,
+  window,
+  cost: amountsOf(policy.rows, request.costs),
+})
+
+const afterwards = ({ charge, key, balance }: Touched, move: typeof spend): BudgetAfter => {
+  const after = move(balance, charge.window, charge.costs)
+  const { id, rows } = charge.policy
+  return { policy: id, key, spent: sumsText(rows, after.spent), reserved: sumsText(rows, after.reserved) }
+}
+
+const refused = (command: Spend | Reserve, touched: readonly Touched[], failing: readonly Touched[]): Verdict => {
+  const { request } = command
+  const infinite = failing.some(({ charge }) => isInfinite(charge.policy, charge.costs))
+  const data: SpendRefused = {
+    ...requestOf(request),
+    spend: withoutManyUnits(request),
+    code: infinite ? 'COST_INFINITE' : 'BUDGET_EXHAUSTED',
+    failing: shown(failing.map(failingBudget)),
+    failingCount: failing.length,
+    largestCount: String(largestOver(request, touched)),
+  }
+  return record({ type: command.kind === 'spend' ? 'SpendRefused' : 'ReservationRefused', data })
+}
+
+/**
+ * The largest count that would have passed. Budgets of no unit must all admit it; of the units all must, or at least
+ * one where the others may be dropped.
+ */
+const largestOver = (request: SpendRequest, touched: readonly Touched[]): bigint => {
+  const countsOf = (budgets: readonly Touched[]) =>
+    budgets.map(({ charge, balance }) => largestCount(charge.policy, balance, request.costs))
+  const common = touched.filter(({ unit }) => unit === undefined)
+  const perUnit = new Map<string, Touched[]>()
+  for (const budget of touched) {
+    if (budget.unit !== undefined) perUnit.set(budget.unit, [...(perUnit.get(budget.unit) ?? []), budget])
+  }
+  const units = [...perUnit.values()].map((budgets) => least(countsOf(budgets)))
+  const overUnits = units.length === 0 ? [] : [request.onExhausted === 'drop' ? most(units) : least(units)]
+  return least([...countsOf(common), ...overUnits])
+}
+
+const least = (counts: readonly bigint[]): bigint => counts.reduce((one, other) => (one < other ? one : other))
+const most = (counts: readonly bigint[]): bigint => counts.reduce((one, other) => (one > other ? one : other))
+
+const failingBudget = ({ charge, key, balance }: Touched): FailingBudget => {
+  const { id, version, rows } = charge.policy
+  return {
+    policy: id,
+    version,
+    key,
+    window: charge.window,
+    spent: sumsText(rows, balance.spent),
+    reserved: sumsText(rows, balance.reserved),
+    requested: Object.fromEntries(rows.map((row, index) => [row, String(charge.costs[index])])),
+  }
+}
+
+/** As many as an answer shows and a record of 64 KiB has room for. */
+const shown = <Shown>(budgets: readonly Shown[]): readonly Shown[] => {
+  let bytes = 0
+  const fit = budgets.slice(0, MOST_SHOWN).findIndex((budget) => {
+    bytes += JSON.stringify(budget).length * 3
+    return bytes > MOST_SHOWN_BYTES
+  })
+  return budgets.slice(0, fit === -1 ? MOST_SHOWN : fit)
+}
+
+const MOST_SHOWN_BYTES = 60_000
+
+/** A refusal is one record: many units are named by their number, the request's hash stands for the rest. */
+const withoutManyUnits = (request: SpendRequest): SpendRequest['spend'] => {
+  const { units, ...rest } = request.spend
+  if (!Array.isArray(units) || units.length <= MOST_SHOWN) return request.spend
+  return { ...rest, unitCount: units.length }
+}

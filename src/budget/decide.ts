@@ -1,0 +1,59 @@
+import { unreachable } from '../ledger/errors.js'
+import type { Command } from './commands.js'
+import { type DecisionContext, record, type Verdict } from './context.js'
+import { decideHalt, decideResume, decideToken } from './decide-operations.js'
+import { decideApproval, decidePolicy, decideRemoval } from './decide-policy.js'
+import { decideExpiry, decideRelease, decideSettle } from './decide-reservation.js'
+import { decideSpend } from './decide-spend.js'
+import type { Draft } from './draft.js'
+
+/**
+ * The rule book: what a command leads to in this state.
+ *
+ * A pure function: time, ids, policy versions and costs are fixed in the command or the context. A refusal is a
+ * value and an event, never an exception. The draft is read, not changed.
+ */
+export const decide = (state: Draft, command: Command, context: DecisionContext): Verdict => {
+  switch (command.kind) {
+    case 'spend':
+    case 'report':
+    case 'reserve':
+      return decideSpend(state, command, context)
+    case 'settle':
+      return decideSettle(state, command, context)
+    case 'release':
+      return decideRelease(state, command, context)
+    case 'set-policy':
+      return decidePolicy(state, command)
+    case 'remove-policy':
+      return decideRemoval(state, command)
+    case 'approve-policy':
+      return decideApproval(state, command)
+    case 'halt':
+      return decideHalt(command)
+    case 'resume':
+      return decideResume(state, command)
+    case 'create-token':
+    case 'revoke-token':
+      return decideToken(state, command)
+    case 'confirm-clock':
+      return record({ type: 'ClockConfirmed', data: { reason: command.reason } })
+    case 'expire':
+      return decideExpiry(state, context)
+    case 'open-ledger':
+      return record({ type: 'LedgerOpened', data: opening(command.ledger) })
+    default:
+      return unreachable(command)
+  }
+}
+
+const opening = (ledger: string) =>
+  ({
+    ledger,
+    format: 1,
+    costFn: 'exact-v1',
+    scales: { loss: '1e15', delta: '1e18' },
+    shard: 0,
+    shards: 1,
+    partitioner: 'murmur2',
+  }) as const

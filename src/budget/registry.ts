@@ -1,0 +1,76 @@
+import type { TokenCreated } from './events.js'
+import { type Match, type Policy, type PolicyVersion, preparePolicy } from './policy.js'
+
+/** Everything about one policy id, for ever: numbers are never given out twice. */
+export interface PolicyHistory {
+  readonly versions: readonly PolicyVersion[]
+  /** The version that holds; null before the first approval and after removal. */
+  readonly active: number | null
+  readonly proposal: Proposal | null
+  /** The highest version number given out, removals included. */
+  readonly last: number
+  /** What has happened to the id, oldest first. */
+  readonly changes: readonly PolicyChange[]
+}
+
+export interface Proposal {
+  readonly version: number
+  readonly replaces: number
+  readonly proposedBy: string
+  /** null: the policy is to be removed. */
+  readonly policy: PolicyVersion | null
+}
+
+export interface PolicyChange {
+  readonly kind: 'set' | 'proposed' | 'removal-proposed' | 'approved'
+  readonly version: number
+  readonly at: string
+  readonly by: string
+  readonly seq: number
+}
+
+export interface Halt {
+  /** null: every spend. */
+  readonly scope: Match | null
+  readonly reason: string
+  readonly at: string
+}
+
+export interface TokenEntry extends TokenCreated {
+  readonly createdAt: string
+  readonly revoked: boolean
+}
+
+/**
+ * The small part of the state that changes rarely: an immutable value, replaced whole. Balances, reservations and
+ * idempotency keys are many; they lie behind {@link BudgetState}.
+ */
+export interface Registry {
+  readonly ledger: string
+  readonly policies: ReadonlyMap<string, PolicyHistory>
+  /** The policies that hold, in the order of their ids, prepared for deciding. */
+  readonly active: readonly Policy[]
+  readonly tokens: ReadonlyMap<string, TokenEntry>
+  readonly halts: readonly Halt[]
+  /** Positions of the reports that took a guarantee beyond its cap. */
+  readonly violations: readonly number[]
+}
+
+export const emptyRegistry: Registry = {
+  ledger: '',
+  policies: new Map(),
+  active: [],
+  tokens: new Map(),
+  halts: [],
+  violations: [],
+}
+
+/** The version that holds, if it is this one: the common case, prepared once. */
+export const activeVersion = (registry: Registry, id: string, version: number): Policy | undefined =>
+  registry.active.find((policy) => policy.id === id && policy.version === version)
+
+/** Any version that ever was, prepared anew. */
+export const policyVersion = (registry: Registry, id: string, version: number): Policy | undefined => {
+  const found = registry.policies.get(id)?.versions.find((candidate) => candidate.version === version)
+  return found === undefined ? undefined : preparePolicy(found)
+}
