@@ -1,0 +1,71 @@
+import type { Block, Position } from './block.js'
+import { LedgerError } from './errors.js'
+
+/**
+ * Where one ledger's blocks are kept. It stores bytes and order, and judges nothing: whether the bytes are a sound chain is for
+ * whoever reads them to check, because a store, its disk, or its administrator may be wrong.
+ *
+ * Concurrency: any number of readers; appends may race, in one process or several, and exactly one of those that
+ * follow the same position wins.
+ */
+export abstract class EventStore {
+  /**
+   * Appends blocks, at least one, after exactly `after` (undefined: the store is empty), and answers with the new head.
+   *
+   * Durability: when the promise resolves, the blocks survive a power cut. A store with transactions keeps all or none.
+   *
+   * Rejects with {@link AppendConflict} when the head is another one: then nothing was written. Rejects with `APPEND_UNCERTAIN` when
+   * the blocks may or may not have been kept: then answer nobody, stop, and let the start-up gate find out; the
+   * store refuses every later append. Never retry on the same handle: after a failed fsync the kernel may call lost pages clean.
+   */
+  abstract append(blocks: readonly Block[], after: Position | undefined): Promise<Position>
+
+  /**
+   * Blocks in order, from the one that holds record `fromSeq`, or else the first above it, up to the head at that
+   * time, in bounded memory. Rejects with `STORE_UNREADABLE`.
+   */
+  abstract read(fromSeq: number): AsyncIterable<Block>
+
+  /** The block that holds a record, for rebuilding the answer to a repeated request; undefined where there is none. */
+  abstract blockOf(seq: number): Block | undefined | Promise<Block | undefined>
+
+  /** What the last acknowledged append left, kept beside the blocks; undefined for a new ledger. */
+  abstract head(): Promise<Position | undefined>
+
+  /** As {@link read}, then every block that is appended, once and in order, until `signal` aborts or the store is closed. */
+  abstract subscribe(fromSeq: number, signal: AbortSignal): AsyncIterable<Block>
+
+  abstract close(): Promise<void>
+}
+
+/** Somebody else has appended. Nothing was written: read what is new and decide again. */
+export class AppendConflict extends LedgerError {
+  override readonly name = 'AppendConflict'
+
+  /** `head` says where to read, never what is true: a store may name a block that later vanishes. */
+  constructor(
+    readonly after: Position | undefined,
+    readonly head: Position | undefined,
+  ) {
+    super('APPEND_CONFLICT', `the append was to follow ${named(after)}, but the head is ${named(head)}`, {
+      retry: 'now',
+    })
+  }
+}
+
+/** The error of an append whose outcome is unknown. */
+export const appendUncertain = (blocks: readonly Block[], cause: unknown): LedgerError =>
+  new LedgerError(
+    'APPEND_UNCERTAIN',
+    `records ${blocks[0]?.first} to ${blocks.at(-1)?.last} may or may not have been kept: ${cause instanceof Error ? cause.message : cause}`,
+    {
+      retry: 'after-restart',
+      hint: 'Nobody was answered. Look at the disk, then restart: the start-up gate finds out what was kept.',
+      cause,
+    },
+  )
+
+const named = (position: Position | undefined): string =>
+  position === undefined
+    ? 'nothing'
+    : `record ${position.seq} in block ${position.block} (leaf ${position.leaf.slice(0, 12)}…)`
