@@ -1,5 +1,34 @@
+import { bestOrder, largestDivergence } from './conversion.js'
+import { AccountingError, unreachable } from './errors.js'
+import { ofRational, quotient } from './exact/interval.js'
+import { floorScaled } from './exact/rounding.js'
+import { inTranscendentalRange, integerFrom } from './fields.js'
+import { automaticOrders, plannedOrder } from './orders.js'
+import {
+  add,
+  compare,
+  divide,
+  floorDivide,
+  isZero,
+  ONE,
+  parseRational,
+  type Rational,
+  rational,
+  rationalText,
+  subtract,
+  ZERO,
+} from './rational.js'
 import type { Release } from './release.js'
-import type { Cap, Metric, Row } from './units.js'
+import {
+  type Cap,
+  LARGEST_CAP,
+  LARGEST_ORDER,
+  type Metric,
+  type Row,
+  rdpRow,
+  SCALE_DELTA,
+  SCALE_LOSS,
+} from './units.js'
 
 /** What a budget is asked to guarantee; amounts as decimal strings, fractions or JSON numbers. */
 export interface BudgetTerms {
@@ -9,14 +38,15 @@ export interface BudgetTerms {
   /** The part of δ set aside for spends that have a δ of their own; zcdp and rdp only, default 0. */
   readonly deltaForSpends?: unknown
   /** rdp: the orders, with their shares of δ; all shares or none. */
-  readonly orders?: readonly OrderTerms[]
+  readonly orders?: readonly OrderTerms[] | undefined
   /** rdp: a representative spend; its best order gets the whole δ. */
-  readonly plannedFor?: Release
+  readonly plannedFor?: Release | undefined
   /** zcdp: the order of the conversion, above 1. */
   readonly alphaStar?: unknown
 }
 
 export interface OrderTerms {
+  /** An integer from 2 to 1024, or `inf`. */
   readonly alpha: unknown
   readonly deltaShare?: unknown
 }
@@ -35,5 +65,230 @@ export interface BudgetCaps {
   readonly warnings: readonly string[]
 }
 
-/** @throws AccountingError with the JSON pointer of what is wrong. */
-export declare function capsFor(terms: BudgetTerms): BudgetCaps
+const MOST_ORDERS = 64
+const EIGHTHS = 8n
+
+/**
+ * The caps for (ε, δ): ⌊scale · C⌋ of the exact numbers. `pure` and `approx` hold ε and δ themselves; `zcdp` and `rdp` what
+ * may be spent so that the conversion ends at ε and its share of δ. A cap that is not above 0 is `DEAD`.
+ *
+ * @throws AccountingError with the JSON pointer of what is wrong.
+ */
+export function capsFor(terms: BudgetTerms): BudgetCaps {
+  const epsilon = parseRational(terms.epsilon, '/epsilon')
+  const delta = parseRational(terms.delta, '/delta')
+  if (compare(delta, ONE) >= 0) throw new AccountingError('OUT_OF_RANGE', 'delta must be below 1', '/delta')
+  refuseForeignTerms(terms)
+  switch (terms.metric) {
+    case 'pure':
+      if (!isZero(delta)) throw new AccountingError('OUT_OF_RANGE', 'a pure budget has delta 0', '/delta')
+      return basicCaps(epsilon, delta)
+    case 'approx':
+      return basicCaps(epsilon, delta)
+    case 'zcdp':
+      return zcdpCaps(terms, converted(terms, epsilon, delta))
+    case 'rdp':
+      return rdpCaps(terms, converted(terms, epsilon, delta))
+    default:
+      return unreachable(terms.metric)
+  }
+}
+
+/** The terms of a budget that converts: ε above 0 and the two parts of δ. */
+interface Converted {
+  readonly epsilon: Rational
+  readonly deltaConv: Rational
+  readonly deltaExt: Rational
+}
+
+function converted(terms: BudgetTerms, epsilon: Rational, delta: Rational): Converted {
+  const pointer = '/deltaForSpends'
+  const deltaExt = terms.deltaForSpends === undefined ? ZERO : parseRational(terms.deltaForSpends, pointer)
+  if (compare(deltaExt, delta) > 0) {
+    throw new AccountingError('OUT_OF_RANGE', 'deltaForSpends must not exceed delta', pointer)
+  }
+  const deltaConv = subtract(delta, deltaExt)
+  if (isZero(epsilon)) {
+    throw new AccountingError('OUT_OF_RANGE', `a ${terms.metric} budget needs epsilon above 0`, '/epsilon')
+  }
+  return {
+    epsilon: inTranscendentalRange(epsilon, '/epsilon'),
+    deltaConv: inTranscendentalRange(deltaConv, '/delta'),
+    deltaExt,
+  }
+}
+
+const basicCaps = (epsilon: Rational, delta: Rational): BudgetCaps => ({
+  and: ['eps', 'delta'],
+  or: [],
+  caps: { eps: lossCap(epsilon), delta: deltaCap(delta) },
+  deltaConv: '0',
+  deltaExt: rationalText(delta),
+  warnings: [],
+})
+
+function zcdpCaps(terms: BudgetTerms, { epsilon, deltaConv, deltaExt }: Converted): BudgetCaps {
+  requireConversionDelta(deltaConv)
+  const rhoAt = (order: Rational) => (bits: number) =>
+    quotient(largestDivergence(epsilon, order, deltaConv)(bits), ofRational(order, bits), bits)
+  const alphaStar = terms.alphaStar === undefined ? bestOrder(EIGHTHS, rhoAt) : conversionOrder(terms.alphaStar)
+  const rho = capOf(floorScaled(rhoAt(alphaStar), SCALE_LOSS))
+  return {
+    and: ['rho', 'delta'],
+    or: [],
+    caps: { rho, delta: deltaCap(deltaExt) },
+    alphaStar: rationalText(alphaStar),
+    deltaConv: rationalText(deltaConv),
+    deltaExt: rationalText(deltaExt),
+    warnings: rho === 'DEAD' ? ['the budget has no room for any positive cost'] : [],
+  }
+}
+
+function rdpCaps(terms: BudgetTerms, converted: Converted): BudgetCaps {
+  const { epsilon, deltaConv, deltaExt } = converted
+  const { shares, warnings } = orderShares(terms, converted)
+  const caps: Partial<Record<Row, Cap>> = { delta: deltaCap(deltaExt) }
+  for (const { alpha, share } of shares) caps[rdpRow(alpha)] = orderCap(epsilon, alpha, share)
+  const or = shares.map(({ alpha }) => rdpRow(alpha))
+  const dead = or.filter((row) => caps[row] === 'DEAD')
+  if (dead.length === or.length) warnings.push('the budget has no room for any positive cost')
+  else if (dead.length > 0) warnings.push(`without a cap above 0: ${dead.join(', ')}`)
+  return {
+    and: ['delta'],
+    or,
+    caps,
+    orders: shares.map(({ alpha, share }) => ({ alpha, deltaShare: rationalText(share) })),
+    deltaConv: rationalText(deltaConv),
+    deltaExt: rationalText(deltaExt),
+    warnings,
+  }
+}
+
+interface OrderShare {
+  readonly alpha: number | 'inf'
+  readonly share: Rational
+}
+
+function orderShares(terms: BudgetTerms, converted: Converted): { shares: readonly OrderShare[]; warnings: string[] } {
+  if (terms.orders !== undefined) return namedShares(terms.orders, converted.deltaConv)
+  requireConversionDelta(converted.deltaConv)
+  if (terms.plannedFor === undefined) return { shares: automaticShares(converted), warnings: [] }
+  const { epsilon, deltaConv } = converted
+  const alpha = plannedOrder(terms.plannedFor, (order) => divergenceCap(epsilon, order, deltaConv))
+  const atEnd = alpha === 2 || alpha === 256
+  const warnings = atEnd ? [`the planned spend fits best at order ${alpha}, the end of what is tried`] : []
+  return { shares: [{ alpha, share: deltaConv }], warnings }
+}
+
+/** Equal shares for the automatic orders; those that stay without a cap give theirs back. */
+function automaticShares({ epsilon, deltaConv }: Converted): readonly OrderShare[] {
+  let orders = automaticOrders(epsilon, deltaConv)
+  for (;;) {
+    const share = equalShare(deltaConv, orders.length)
+    const live = orders.filter((order) => divergenceCap(epsilon, order, share) > 0n)
+    if (live.length === orders.length) return [WITHOUT_DELTA, ...orders.map((alpha) => ({ alpha, share }))]
+    orders = live
+  }
+}
+
+function namedShares(
+  orders: readonly OrderTerms[],
+  deltaConv: Rational,
+): { shares: readonly OrderShare[]; warnings: string[] } {
+  if (orders.length === 0 || orders.length > MOST_ORDERS) {
+    throw new AccountingError('INVALID', `a budget has 1 to ${MOST_ORDERS} orders`, '/orders')
+  }
+  const alphas = orders.map(({ alpha }, index) => orderFrom(alpha, `/orders/${index}/alpha`))
+  const twice = alphas.findIndex((alpha, index) => alphas.indexOf(alpha) < index)
+  if (twice >= 0) throw new AccountingError('INVALID', 'an order is given twice', `/orders/${twice}/alpha`)
+  const finite = orders.filter((_, index) => alphas[index] !== 'inf')
+  const named = finite.filter(({ deltaShare }) => deltaShare !== undefined)
+  if (named.length > 0 && named.length < finite.length) {
+    throw new AccountingError('INVALID', 'give deltaShare with every finite order or with none', '/orders')
+  }
+  const equal = equalShare(deltaConv, finite.length)
+  const shares = alphas.map((alpha, index) => ({
+    alpha,
+    share: shareOf(alpha, orders[index]!.deltaShare, equal, `/orders/${index}/deltaShare`),
+  }))
+  const total = shares.reduce((all, { share }) => add(all, share), ZERO)
+  const left = compare(deltaConv, total)
+  if (left < 0) {
+    const both = `${rationalText(total)}, more than the ${rationalText(deltaConv)} there is for the conversion`
+    throw new AccountingError('OUT_OF_RANGE', `the shares of delta add up to ${both}`, '/orders')
+  }
+  return { shares, warnings: left > 0 ? ['the orders leave a part of delta unused'] : [] }
+}
+
+function shareOf(alpha: number | 'inf', given: unknown, equal: Rational, pointer: string): Rational {
+  if (given === undefined) return alpha === 'inf' ? ZERO : equal
+  const share = inTranscendentalRange(parseRational(given, pointer), pointer)
+  if (alpha === 'inf' && !isZero(share)) {
+    throw new AccountingError('OUT_OF_RANGE', 'order inf needs no share of delta', pointer)
+  }
+  return share
+}
+
+const WITHOUT_DELTA: OrderShare = { alpha: 'inf', share: ZERO }
+
+const equalShare = (delta: Rational, orders: number): Rational =>
+  orders === 0 ? ZERO : divide(delta, rational(BigInt(orders)))
+
+/** ⌊10¹⁵ · (ε + (ln δ + ln α)/(α-1) - ln(1 - 1/α))⌋. */
+const divergenceCap = (epsilon: Rational, order: number, share: Rational): bigint =>
+  floorScaled(largestDivergence(epsilon, rational(BigInt(order)), share), SCALE_LOSS)
+
+function orderCap(epsilon: Rational, alpha: number | 'inf', share: Rational): Cap {
+  if (alpha === 'inf') return capOf(lossCap(epsilon))
+  return isZero(share) ? 'DEAD' : capOf(divergenceCap(epsilon, alpha, share))
+}
+
+const lossCap = (epsilon: Rational): bigint => withinRange(floorDivide(epsilon.num * SCALE_LOSS, epsilon.den))
+
+const deltaCap = (delta: Rational): bigint => floorDivide(delta.num * SCALE_DELTA, delta.den)
+
+const capOf = (units: bigint): Cap => (units > 0n ? withinRange(units) : 'DEAD')
+
+function withinRange(units: bigint): bigint {
+  if (units <= LARGEST_CAP) return units
+  throw new AccountingError(
+    'OUT_OF_RANGE',
+    `the cap of ${units} units is above the largest, ${LARGEST_CAP}`,
+    '/epsilon',
+  )
+}
+
+function requireConversionDelta(deltaConv: Rational): void {
+  if (!isZero(deltaConv)) return
+  throw new AccountingError('OUT_OF_RANGE', 'the conversion needs a delta above deltaForSpends', '/delta')
+}
+
+function orderFrom(alpha: unknown, pointer: string): number | 'inf' {
+  return alpha === 'inf' ? 'inf' : Number(integerFrom(alpha, 2n, BigInt(LARGEST_ORDER), pointer))
+}
+
+function conversionOrder(alphaStar: unknown): Rational {
+  const order = inTranscendentalRange(parseRational(alphaStar, '/alphaStar'), '/alphaStar')
+  if (compare(order, ONE) > 0) return order
+  throw new AccountingError('OUT_OF_RANGE', 'alphaStar must be above 1', '/alphaStar')
+}
+
+/** A term that the metric does not use would be ignored silently. */
+function refuseForeignTerms(terms: BudgetTerms): void {
+  const { metric } = terms
+  const convertsDelta = metric === 'zcdp' || metric === 'rdp'
+  const foreign = [
+    [
+      'deltaForSpends',
+      !convertsDelta &&
+        terms.deltaForSpends !== undefined &&
+        !isZero(parseRational(terms.deltaForSpends, '/deltaForSpends')),
+    ],
+    ['orders', metric !== 'rdp' && terms.orders !== undefined],
+    ['plannedFor', (metric !== 'rdp' || terms.orders !== undefined) && terms.plannedFor !== undefined],
+    ['alphaStar', metric !== 'zcdp' && terms.alphaStar !== undefined],
+  ] as const
+  for (const [name, refused] of foreign) {
+    if (refused) throw new AccountingError('INVALID', `${name} has no meaning for this ${metric} budget`, `/${name}`)
+  }
+}

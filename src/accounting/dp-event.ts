@@ -30,7 +30,7 @@ export function partsOfDpEvent(event: unknown, relation: Relation, pointer: stri
   return parts.length > 0 ? parts : [NOTHING]
 }
 
-const NOTHING: Part = Object.freeze({ mechanism: { kind: 'no_op' }, count: 1n })
+const NOTHING: Part = { mechanism: { kind: 'no_op' }, count: 1n }
 
 interface Collected {
   readonly relation: Relation

@@ -1,0 +1,76 @@
+import { unreachable } from './errors.js'
+import { type Interval, ofRational } from './exact/interval.js'
+import { ceilScaled, type Enclosure } from './exact/rounding.js'
+import { ceilDivide, compare, isZero, type Rational, rational, ZERO } from './rational.js'
+import { type Cost, INFINITE_FROM } from './units.js'
+
+/** What one run of a mechanism costs in one row: an exact number of at least 0, not yet rounded. */
+export type Loss =
+  | { readonly kind: 'infinite' }
+  | { readonly kind: 'exact'; readonly value: Rational }
+  | { readonly kind: 'real'; readonly value: Enclosure; readonly atLeast?: Enclosure }
+  | { readonly kind: 'least'; readonly of: readonly Loss[] }
+  | { readonly kind: 'greatest'; readonly of: readonly Loss[] }
+
+export const INFINITE: Loss = Object.freeze({ kind: 'infinite' })
+
+export const exact = (value: Rational): Loss => ({ kind: 'exact', value })
+
+export const FREE: Loss = Object.freeze(exact(ZERO))
+
+/**
+ * A number above 0 that is no fraction; enclosed on demand, each precision once. `atLeast` is a cheap lower bound that
+ * settles losses too large to be enclosed.
+ */
+export function real(value: Enclosure, atLeast?: Enclosure): Loss {
+  const known = new Map<number, Interval>()
+  const remembered = (bits: number): Interval => {
+    const interval = known.get(bits) ?? value(bits)
+    known.set(bits, interval)
+    return interval
+  }
+  return atLeast === undefined ? { kind: 'real', value: remembered } : { kind: 'real', value: remembered, atLeast }
+}
+
+/** The smallest of several valid bounds. */
+export const least = (...of: readonly Loss[]): Loss => ({ kind: 'least', of })
+
+/** The largest of several losses: the worse of two directions. */
+export const greatest = (...of: readonly Loss[]): Loss => ({ kind: 'greatest', of })
+
+/**
+ * A loss that is a function of ε: nothing at 0, and infinite where ε is beyond every budget, so that no function is ever
+ * evaluated there.
+ */
+export function ofEpsilon(epsilon: Rational, value: (epsilon: Interval, bits: number) => Interval): Loss {
+  if (isZero(epsilon)) return FREE
+  if (compare(epsilon, BEYOND_EVERY_BUDGET) >= 0) return INFINITE
+  return real((bits) => value(ofRational(epsilon, bits), bits))
+}
+
+/** From this ε on every row that follows from a pure ε costs 2⁶³ units or more: none of them is as far as 700 below ε. */
+export const BEYOND_EVERY_BUDGET = rational(10_000n)
+
+/** ⌈scale · count · loss⌉, rounded up once for the whole count. */
+export function costOfLoss(loss: Loss, count: bigint, scale: bigint): Cost {
+  if (count === 0n) return 0n
+  switch (loss.kind) {
+    case 'infinite':
+      return 'INF'
+    case 'exact': {
+      const units = ceilDivide(loss.value.num * count * scale, loss.value.den)
+      return units >= INFINITE_FROM ? 'INF' : units
+    }
+    case 'real':
+      if (loss.atLeast !== undefined && ceilScaled(loss.atLeast, count * scale) === 'INF') return 'INF'
+      return ceilScaled(loss.value, count * scale)
+    case 'least':
+      return loss.of.map((one) => costOfLoss(one, count, scale)).reduce((a, b) => (isBelow(a, b) ? a : b))
+    case 'greatest':
+      return loss.of.map((one) => costOfLoss(one, count, scale)).reduce((a, b) => (isBelow(a, b) ? b : a))
+    default:
+      return unreachable(loss)
+  }
+}
+
+const isBelow = (a: Cost, b: Cost): boolean => a !== 'INF' && (b === 'INF' || a < b)
