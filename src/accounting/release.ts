@@ -57,7 +57,7 @@ export function withCount(release: Release, count: bigint): Release {
 export const countOf = (release: Release): bigint => release.repetitions
 
 /** Whether the release has a δ of its own, which a reservation on a zcdp or rdp budget must not have. */
-export const hasDelta = (release: Release): boolean =>
+export const deltaOf = (release: Release): boolean =>
   release.parts.some(({ mechanism }) => mechanismHasDelta(mechanism))
 
 function partsOf(body: unknown, relation: Relation, pointer: string, depth: number): readonly Part[] {
