@@ -1,5 +1,5 @@
 import { AccountingError } from './errors.js'
-import { compare, isZero, ONE, parseRational, type Rational, rational, ZERO } from './rational.js'
+import { compare, isZero, multiply, ONE, parseRational, type Rational, rational } from './rational.js'
 import { LARGEST_COUNT } from './units.js'
 
 /** Parameters of transcendental functions lie between 10⁻³⁰ and 10³⁰. */
@@ -111,11 +111,18 @@ export function integerFrom(value: unknown, least: bigint, most: bigint, pointer
 
 /** Passes a value that is 0 or between 10⁻³⁰ and 10³⁰. */
 export function inTranscendentalRange(value: Rational, pointer: string): Rational {
-  const inside = compare(value, SMALLEST) >= 0 && compare(value, LARGEST) <= 0
-  if (isZero(value)) return ZERO
-  if (!inside) throw new AccountingError('OUT_OF_RANGE', 'must be 0 or between 1e-30 and 1e30', pointer)
-  return value
+  if (isZero(value) || isBetween(value, SMALLEST, LARGEST)) return value
+  throw new AccountingError('OUT_OF_RANGE', 'must be 0 or between 1e-30 and 1e30', pointer)
 }
+
+/** Passes the square of such a value, a variance. */
+export function inSquaredRange(value: Rational, pointer: string): Rational {
+  if (isBetween(value, multiply(SMALLEST, SMALLEST), multiply(LARGEST, LARGEST))) return value
+  throw new AccountingError('OUT_OF_RANGE', 'the noise multiplier must lie between 1e-30 and 1e30', pointer)
+}
+
+const isBetween = (value: Rational, least: Rational, most: Rational): boolean =>
+  compare(value, least) >= 0 && compare(value, most) <= 0
 
 const SMALLEST = rational(1n, LARGEST_PARAMETER)
 const LARGEST = rational(LARGEST_PARAMETER)

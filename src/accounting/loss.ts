@@ -1,6 +1,6 @@
 import { unreachable } from './errors.js'
 import { type Interval, ofRational } from './exact/interval.js'
-import { ceilScaled, type Enclosure } from './exact/rounding.js'
+import { ceilScaled, type Enclosure, FIRST_BITS, LAST_BITS, reaches } from './exact/rounding.js'
 import { ceilDivide, compare, isZero, type Rational, rational, ZERO } from './rational.js'
 import { type Cost, INFINITE_FROM } from './units.js'
 
@@ -22,14 +22,18 @@ export const FREE: Loss = Object.freeze(exact(ZERO))
  * A number above 0 that is no fraction; enclosed on demand, each precision once. `atLeast` is a cheap lower bound that
  * settles losses too large to be enclosed.
  */
-export function real(value: Enclosure, atLeast?: Enclosure): Loss {
+export const real = (value: Enclosure, atLeast?: Enclosure): Loss =>
+  atLeast === undefined
+    ? { kind: 'real', value: remembered(value) }
+    : { kind: 'real', value: remembered(value), atLeast: remembered(atLeast) }
+
+function remembered(value: Enclosure): Enclosure {
   const known = new Map<number, Interval>()
-  const remembered = (bits: number): Interval => {
+  return (bits) => {
     const interval = known.get(bits) ?? value(bits)
     known.set(bits, interval)
     return interval
   }
-  return atLeast === undefined ? { kind: 'real', value: remembered } : { kind: 'real', value: remembered, atLeast }
 }
 
 /** The smallest of several valid bounds. */
@@ -62,7 +66,7 @@ export function costOfLoss(loss: Loss, count: bigint, scale: bigint): Cost {
       return units >= INFINITE_FROM ? 'INF' : units
     }
     case 'real':
-      if (loss.atLeast !== undefined && ceilScaled(loss.atLeast, count * scale) === 'INF') return 'INF'
+      if (loss.atLeast !== undefined && reaches(loss.atLeast, count * scale, INFINITE_FROM)) return 'INF'
       return ceilScaled(loss.value, count * scale)
     case 'least':
       return loss.of.map((one) => costOfLoss(one, count, scale)).reduce((a, b) => (isBelow(a, b) ? a : b))
@@ -72,5 +76,47 @@ export function costOfLoss(loss: Loss, count: bigint, scale: bigint): Cost {
       return unreachable(loss)
   }
 }
+
+/** Two fractions around a finite loss, equal or closer than one part in 2¹⁰⁰. */
+export interface LossBounds {
+  readonly lo: Rational
+  readonly hi: Rational
+}
+
+/** @returns undefined for a loss that even one run makes infinite. */
+export function boundsOf(loss: Loss, scale: bigint): LossBounds | undefined {
+  if (costOfLoss(loss, 1n, scale) === 'INF') return undefined
+  switch (loss.kind) {
+    case 'infinite':
+      return undefined
+    case 'exact':
+      return { lo: loss.value, hi: loss.value }
+    case 'real':
+      return realBounds(loss.value)
+    case 'least':
+      return extremeBounds(loss.of, scale, -1)
+    case 'greatest':
+      return extremeBounds(loss.of, scale, 1)
+    default:
+      return unreachable(loss)
+  }
+}
+
+function extremeBounds(losses: readonly Loss[], scale: bigint, sign: 1 | -1): LossBounds | undefined {
+  const pick = (a: Rational, b: Rational): Rational => (compare(a, b) * sign >= 0 ? a : b)
+  const bounds = losses.map((loss) => boundsOf(loss, scale)).filter((one) => one !== undefined)
+  return bounds.length === 0 ? undefined : bounds.reduce((a, b) => ({ lo: pick(a.lo, b.lo), hi: pick(a.hi, b.hi) }))
+}
+
+function realBounds(value: Enclosure): LossBounds {
+  for (let bits = FIRST_BITS; ; bits *= 2) {
+    const { lo, hi, exp } = value(bits)
+    const close = lo > 0n && (hi - lo) << 100n <= lo
+    if (close || bits >= LAST_BITS) return { lo: scaled(lo > 0n ? lo : 0n, exp), hi: scaled(hi, exp) }
+  }
+}
+
+const scaled = (mantissa: bigint, exp: number): Rational =>
+  exp >= 0 ? rational(mantissa << BigInt(exp)) : rational(mantissa, 1n << BigInt(-exp))
 
 const isBelow = (a: Cost, b: Cost): boolean => a !== 'INF' && (b === 'INF' || a < b)

@@ -1,5 +1,5 @@
 import { AccountingError } from './errors.js'
-import { Fields, inTranscendentalRange, integerFrom } from './fields.js'
+import { Fields, inSquaredRange, integerFrom } from './fields.js'
 import type { Mechanism, RdpCurve } from './mechanism.js'
 import { compare, isZero, multiply, ONE, parseRational, type Rational, rational, ZERO } from './rational.js'
 import type { Relation } from './units.js'
@@ -65,8 +65,7 @@ export function poissonSampled(
   }
   if (compare(probability, ONE) === 0) return mechanism
   if (gaussian) {
-    inTranscendentalRange(mechanism.variance, pointer)
-    return { kind: 'sampled_gaussian', variance: mechanism.variance, probability }
+    return { kind: 'sampled_gaussian', variance: inSquaredRange(mechanism.variance, pointer), probability }
   }
   if (!declared) return mechanism
   const delta = mechanism.kind === 'declared_approx' ? mechanism.delta : ZERO

@@ -34,6 +34,32 @@ export interface RdpCurve {
   readonly inf?: Rational
 }
 
+/** Whether its cost needs more than fractions in some row, and so takes up to milliseconds. */
+export function isTranscendental(mechanism: Mechanism): boolean {
+  switch (mechanism.kind) {
+    case 'no_op':
+    case 'gaussian':
+    case 'discrete_gaussian':
+    case 'declared_zcdp':
+    case 'declared_rdp':
+    case 'declared_gdp':
+    case 'tree_aggregation':
+      return false
+    case 'laplace':
+    case 'sampled_gaussian':
+    case 'discrete_laplace':
+    case 'randomized_response':
+    case 'exponential':
+    case 'permute_and_flip':
+    case 'declared_pure':
+    case 'declared_approx':
+    case 'sampled_approx':
+      return true
+    default:
+      return unreachable(mechanism)
+  }
+}
+
 /** One text per mechanism and parameters: equal values give equal texts however they were written. */
 export function mechanismText(mechanism: Mechanism): string {
   switch (mechanism.kind) {

@@ -148,7 +148,20 @@ function scientific(digits: string, exponent: number): string {
 function gcd(a: bigint, b: bigint): bigint {
   let x = a < 0n ? -a : a
   let y = b < 0n ? -b : b
-  while (y !== 0n) [x, y] = [y, x % y]
+  while (y > LARGEST_SAFE || x > LARGEST_SAFE) {
+    if (y === 0n) return x
+    ;[x, y] = [y, x % y]
+  }
+  return BigInt(gcdOfSafe(Number(x), Number(y)))
+}
+
+/** Integers that a double holds exactly; their remainders are exact, and several times as quick. */
+const LARGEST_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+
+function gcdOfSafe(a: number, b: number): number {
+  let x = a
+  let y = b
+  while (y !== 0) [x, y] = [y, x % y]
   return x
 }
 

@@ -1,7 +1,7 @@
 import { partsOfDpEvent } from './dp-event.js'
 import { AccountingError } from './errors.js'
 import { Fields } from './fields.js'
-import { type Mechanism, mechanismText } from './mechanism.js'
+import { isTranscendental, type Mechanism, mechanismText } from './mechanism.js'
 import { MECHANISM_FIELDS, parseMechanism } from './mechanism-body.js'
 import { partsOfOpacusHistory } from './opacus.js'
 import { isZero } from './rational.js'
@@ -28,6 +28,8 @@ export interface Release {
 export const BODY_FIELDS: readonly string[] = [...MECHANISM_FIELDS, 'parts', 'dpEvent', 'opacusHistory']
 
 const MOST_PARTS = 1_000
+/** What takes milliseconds each; equal mechanisms count once, however often they occur. */
+const MOST_TRANSCENDENTAL = 64
 const DEEPEST = 16
 
 /**
@@ -38,9 +40,7 @@ const DEEPEST = 16
  */
 export function parseRelease(body: unknown, relation: Relation): Release {
   const parts = partsOf(body, relation, '', 0)
-  if (parts.length > MOST_PARTS) {
-    throw new AccountingError('OUT_OF_RANGE', `a release has at most ${MOST_PARTS} parts, this one ${parts.length}`)
-  }
+  refuseTooLarge(parts)
   return releaseOf(parts, parts.length === 1 ? parts[0]!.count : 1n, relation)
 }
 
@@ -91,6 +91,20 @@ function nestedParts(fields: Fields, relation: Relation, depth: number): readonl
   const pointer = fields.at('parts')
   if (list.length === 0) throw new AccountingError('INVALID', 'parts must not be empty', pointer)
   return list.flatMap((part, index) => partsOf(part, relation, `${pointer}/${index}`, depth + 1))
+}
+
+function refuseTooLarge(parts: readonly Part[]): void {
+  if (parts.length > MOST_PARTS) {
+    throw new AccountingError('OUT_OF_RANGE', `a release has at most ${MOST_PARTS} parts, this one ${parts.length}`)
+  }
+  if (parts.length <= MOST_TRANSCENDENTAL) return
+  const costly = parts.map(({ mechanism }) => mechanism).filter(isTranscendental)
+  const different = new Set(costly.map(mechanismText)).size
+  if (different <= MOST_TRANSCENDENTAL) return
+  throw new AccountingError(
+    'OUT_OF_RANGE',
+    `a release has at most ${MOST_TRANSCENDENTAL} different mechanisms whose cost is no fraction, this one ${different}; send several spends`,
+  )
 }
 
 function releaseOf(parts: readonly Part[], repetitions: bigint, relation: Relation): Release {

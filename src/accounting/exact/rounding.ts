@@ -29,6 +29,10 @@ export function ceilScaled(x: Enclosure, factor: bigint): bigint | 'INF' {
   }
 }
 
+/** Whether factor · x is certainly at least `limit`, at a glance. */
+export const reaches = (x: Enclosure, factor: bigint, limit: bigint): boolean =>
+  floors(times(x(FIRST_BITS), factor, 2 * FIRST_BITS))[0] >= limit
+
 /** ⌊factor · x⌋ for any real x; where even `LAST_BITS` cannot tell, the smaller integer. */
 export function floorScaled(x: Enclosure, factor: bigint): bigint {
   for (let bits = FIRST_BITS; ; bits *= 2) {
