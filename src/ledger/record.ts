@@ -84,6 +84,7 @@ export const encodeRecord = (record: RecordHeader & { readonly data: object }): 
  * `trusted` leaves the comparison out: for bytes whose hash is already known to be right, as at the writer's start.
  */
 export const decodeRecord = (bytes: Uint8Array, trust: 'checked' | 'trusted' = 'checked'): LedgerRecord => {
+  if (bytes.length > MOST_RECORD_BYTES) throw unreadable(`they are ${bytes.length}; at most ${MOST_RECORD_BYTES} fit`)
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
   const record = parse(text)
   const problem = problemOf(record)
