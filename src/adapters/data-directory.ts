@@ -13,12 +13,16 @@ export class DataDirectory {
 
   /**
    * Makes the folder where it is missing (mode 0700), and locks it. Throws `LOCKED` while another process has it. The lock is the
-   * kernel's: it ends with the process, however that ends.
+   * kernel's: it ends with the process, however that ends. Throws `DATA_UNUSABLE` where there cannot be such a folder.
    */
   static open(path: string): DataDirectory {
     const directory = new DataDirectory(resolve(path))
-    directory.make()
-    directory.takeLock()
+    try {
+      directory.make()
+      directory.takeLock()
+    } catch (error) {
+      throw error instanceof LedgerError ? error : unusable(directory.path, error)
+    }
     return directory
   }
 
@@ -92,18 +96,25 @@ export class DataDirectory {
 
   /** The transaction that stays open is the lock; the row, written before, tells others whose it is. */
   private takeLock(): void {
-    const lock = new SqliteFile(this.file('lock'), 0)
+    const lock = new SqliteFile(this.file('lock'), LOCK_WAIT_MS)
     try {
+      lock.exec('BEGIN IMMEDIATE')
       lock.exec('CREATE TABLE IF NOT EXISTS holder (only INTEGER PRIMARY KEY CHECK (only = 1), pid INTEGER NOT NULL)')
-      lock.prepare('INSERT OR REPLACE INTO holder VALUES (1, ?)').run([process.pid])
+      lock.exec(`INSERT OR REPLACE INTO holder VALUES (1, ${process.pid})`)
+      lock.exec('COMMIT')
       lock.exec('BEGIN IMMEDIATE')
     } catch (error) {
-      if (sqliteCode(error)?.startsWith('SQLITE_BUSY')) throw locked(this.path, holderIn(lock))
-      throw error
+      const refusal = sqliteCode(error)?.startsWith('SQLITE_BUSY') ? locked(this.path, holderIn(lock)) : error
+      lock.rollbackQuietly()
+      lock.close()
+      throw refusal
     }
     this.lock = lock
   }
 }
+
+/** Long enough for another process to read whose the lock is. */
+const LOCK_WAIT_MS = 100
 
 const SIGNING_KEY = 'signing.key'
 
@@ -120,6 +131,14 @@ const locked = (path: string, pid: unknown): LedgerError =>
     retry: 'after-restart',
     hint: 'One process serves a data directory. Stop the other one, or ask it over HTTP.',
     exitCode: 11,
+  })
+
+const unusable = (path: string, cause: unknown): LedgerError =>
+  new LedgerError('DATA_UNUSABLE', `${path} cannot be used as a data directory: ${(cause as Error).message}`, {
+    retry: 'never',
+    hint: 'Name a folder that this user may write to.',
+    cause,
+    exitCode: 3,
   })
 
 const keyError = (code: string, message: string): LedgerError =>

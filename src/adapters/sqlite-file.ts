@@ -12,7 +12,8 @@ export interface Statement {
 
 /**
  * A SQLite database through libsql's synchronous API, with its traps covered: everything that opens one goes through
- * here. No other code of this process may open and close the file by itself: POSIX drops a process's locks on a file with the first close.
+ * here. A prepared statement that has failed keeps its lock until it is collected: begin transactions with {@link exec}. No other code
+ * of this process may open and close the file by itself: POSIX drops a process's locks on a file with the first close.
  */
 export class SqliteFile {
   private readonly database: Database.Database
