@@ -128,7 +128,7 @@ test('no sequence of spends, reports, reservations, drops, raises and expiries l
   fc.assert(
     fc.property(
       fc.subarray([...POLICIES], { minLength: 1 }),
-      fc.array(steps, { maxLength: 30 }),
+      fc.array(steps, { maxLength: 40, size: 'max' }),
       (policies, sequence) => {
         const ledger = new TestLedger()
         const oracle = new Oracle()
