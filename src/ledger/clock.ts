@@ -36,6 +36,11 @@ export class TimeKeeper {
     return new Date(this.lastMs).toISOString()
   }
 
+  /** The `at` that a record would get now. */
+  peek(): string {
+    return new Date(Math.max(this.now(), this.lastMs)).toISOString()
+  }
+
   /** Takes note of a record that somebody else wrote. */
   follow(at: string): void {
     this.lastMs = Math.max(this.lastMs, Date.parse(at))

@@ -1,0 +1,48 @@
+import type { Prior } from '../budget/context.js'
+import type { BudgetRef, BudgetState, Reservation } from '../budget/state.js'
+import type { Position } from '../ledger/block.js'
+import type { EventStore } from '../ledger/event-store.js'
+import type { Ledger } from './ledger.js'
+
+/** The committed state with what only queries ask. */
+export interface QueryState extends BudgetState {
+  /** Every budget whose key names this unit. */
+  unitBudgets(unit: string): readonly BudgetRef[]
+  /** Records that touched this unit: ascending, above `after`, at most `limit`. */
+  unitHistory(unit: string, page: { readonly after: number; readonly limit: number }): readonly number[]
+  /** Records by type. */
+  counts(): Readonly<Record<string, number>>
+  openReservations(): Iterable<Reservation>
+}
+
+/** Why a service cannot decide right now. */
+export interface NotReady {
+  readonly code: string
+  readonly detail: string
+}
+
+/** An open ledger: everything that the edges need, and nothing of how it is kept. */
+export abstract class Service {
+  abstract readonly ledger: Ledger
+  abstract readonly ledgerId: string
+  abstract readonly epoch: number
+  abstract readonly state: QueryState
+  abstract readonly store: EventStore
+  /** Of the last committed record: what every query answer reflects. */
+  abstract position(): Position
+  /** Commands without an answer. */
+  abstract waiting(): number
+  /** Resolves when the state reflects record `seq`; false after `timeoutMs`. */
+  abstract reaches(seq: number, timeoutMs: number): Promise<boolean>
+  /** The record that answers (or follows) a request, with its parts; undefined past the end. */
+  abstract priorAt(seq: number): Promise<Prior | undefined>
+  /** The instant that a record would get now. */
+  abstract at(): string
+  /** Takes the wall clock as it is now for right; the caller records it. */
+  abstract confirmClock(): void
+  abstract readiness(): readonly NotReady[]
+  /** Called with the error that ended the writer: the process has to end. */
+  abstract onFatal(listener: (error: Error) => void): void
+  /** Takes no more commands, finishes those that wait, flushes the derived state, and lets go of the directory. */
+  abstract close(): Promise<void>
+}

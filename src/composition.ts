@@ -1,0 +1,226 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { openCostSource } from './adapters/cost-source.js'
+import { DataDirectory } from './adapters/data-directory.js'
+import { SqliteStore } from './adapters/sqlite-store.js'
+import { LedgerState } from './adapters/state/ledger-state.js'
+import { SystemClock } from './adapters/system-clock.js'
+import { Ledger } from './application/ledger.js'
+import type { Service } from './application/service.js'
+import { catchUp, chainAt, follow } from './budget/catch-up.js'
+import type { Command } from './budget/commands.js'
+import { type Answer, BudgetDecider } from './budget/decider.js'
+import { readPrior, recordBytes } from './budget/priors.js'
+import type { Configuration } from './configuration.js'
+import type { Position } from './ledger/block.js'
+import type { ChainState } from './ledger/chain.js'
+import { TimeKeeper } from './ledger/clock.js'
+import { LedgerError } from './ledger/errors.js'
+import type { EventStore } from './ledger/event-store.js'
+import { decodeRecord } from './ledger/record.js'
+import { Writer } from './ledger/writer.js'
+
+/** The files of a data directory that this module names. */
+const LOG = 'ledger.db'
+const STATE = 'state.db'
+
+/**
+ * Opens a ledger for writing: takes the directory, creates the ledger where there is none, brings the derived state up
+ * to the log, and starts the writer.
+ *
+ * Throws `LOCKED` while another process serves the directory, and what reading a damaged log throws.
+ */
+export const openService = async (configuration: Configuration): Promise<Service> => {
+  const directory = DataDirectory.open(configuration.data)
+  try {
+    return await openIn(directory, configuration)
+  } catch (error) {
+    directory.release()
+    throw error
+  }
+}
+
+const openIn = async (directory: DataDirectory, configuration: Configuration): Promise<Service> => {
+  const path = directory.file(LOG)
+  const store = directory.has(LOG) ? SqliteStore.open(path) : SqliteStore.create(path)
+  const ledgerId = (await ledgerIn(store)) ?? randomUUID()
+  const { state, chain } = await stateOf(store, directory.file(STATE), ledgerId)
+  const clock = new SystemClock()
+  const timeKeeper = new TimeKeeper(clock, chain?.at)
+  const service = new OpenService({ directory, store, state, timeKeeper, ledgerId, chain, configuration })
+  if (chain === undefined) await service.begin()
+  return service
+}
+
+/** The id that the first record gives the ledger; undefined for an empty log. */
+const ledgerIn = async (store: EventStore): Promise<string | undefined> => {
+  const first = await recordBytes(store, 0)
+  if (first === undefined) return undefined
+  const { type, data } = decodeRecord(first)
+  if (type === 'LedgerOpened' && typeof data['ledger'] === 'string') return data['ledger']
+  throw new LedgerError('LEDGER_UNOPENED', `record 0 is a ${type}, not the LedgerOpened of a ledger`, {
+    retry: 'never',
+    hint: 'Keep this copy as it is, and verify it.',
+    exitCode: 20,
+  })
+}
+
+/** The derived state, brought up to the head of the log; built anew where it does not match the log. */
+const stateOf = async (store: EventStore, path: string, ledger: string) => {
+  const state = LedgerState.open(path, { ledger })
+  const known = state.position === undefined ? undefined : await chainAt(store, state.position)
+  if (state.position !== undefined && known === undefined) state.reset('the log has another record at its position')
+  return { state, chain: await catchUp(store, state, known) }
+}
+
+interface Parts {
+  readonly directory: DataDirectory
+  readonly store: EventStore
+  readonly state: LedgerState
+  readonly timeKeeper: TimeKeeper
+  readonly ledgerId: string
+  readonly chain: ChainState | undefined
+  readonly configuration: Configuration
+}
+
+class OpenService implements Service {
+  readonly ledger: Ledger
+  readonly ledgerId: string
+  readonly epoch: number
+  readonly state: LedgerState
+  readonly store: EventStore
+  readonly #parts: Parts
+  readonly #writer: Writer<Command, Answer>
+  readonly #costs: ReturnType<typeof openCostSource>
+  readonly #reached: { readonly seq: number; readonly tell: (reached: boolean) => void }[] = []
+  #flushed: number
+  #fatal: Error | undefined
+  #fatalListener: (error: Error) => void = () => {}
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.ledgerId = parts.ledgerId
+    this.epoch = parts.chain?.epoch ?? 0
+    this.state = parts.state
+    this.store = parts.store
+    this.#flushed = parts.state.position?.seq ?? -1
+    this.#costs = openCostSource(parts.configuration)
+    this.#writer = this.#openWriter(parts)
+    this.ledger = new Ledger({
+      writer: this.#writer,
+      state: this.state,
+      costs: this.#costs,
+      priorAt: (seq) => this.priorAt(seq),
+      at: () => this.at(),
+    })
+  }
+
+  /** Opens a new ledger with one token for each of the two people that a raise takes. */
+  async begin(): Promise<void> {
+    const { directory } = this.#parts
+    if (!directory.has('signing.key')) directory.createSigningSeed()
+    const asked = { actor: { token: '', role: 'system', source: 'ledger' }, cause: { kind: 'system' } } as const
+    const tokens = (['operator', 'approver'] as const).map((role) => {
+      // The file comes first: a crash between the two leaves a secret that opens nothing, never a ledger without tokens.
+      const secret = randomBytes(32).toString('base64url')
+      directory.writeSecret(`${role}.token`, `${secret}\n`)
+      const hash = createHash('sha256').update(secret).digest('hex')
+      return {
+        ...asked,
+        kind: 'create-token',
+        created: { token: randomUUID(), role, source: role, hash, expiresAt: null },
+      } as const
+    })
+    await this.#writer.writeAll([{ ...asked, kind: 'open-ledger', ledger: this.ledgerId }, ...tokens])
+  }
+
+  position(): Position {
+    const { position } = this.#writer
+    if (position === undefined) throw new RangeError('the ledger has no record yet')
+    return position
+  }
+
+  waiting(): number {
+    return this.#writer.waiting
+  }
+
+  reaches(seq: number, timeoutMs: number): Promise<boolean> {
+    if (this.position().seq >= seq) return Promise.resolve(true)
+    return new Promise((resolve) => {
+      const entry = { seq, tell: resolve }
+      this.#reached.push(entry)
+      setTimeout(() => this.#tell((waiting) => waiting === entry, false), timeoutMs).unref()
+    })
+  }
+
+  priorAt(seq: number) {
+    return readPrior(this.store, seq)
+  }
+
+  at(): string {
+    return this.#parts.timeKeeper.peek()
+  }
+
+  confirmClock(): void {
+    this.#parts.timeKeeper.confirm()
+  }
+
+  readiness() {
+    if (this.#fatal !== undefined) return [{ code: 'STORE_FAILED', detail: this.#fatal.message }]
+    const doubt = this.#parts.timeKeeper.doubt()
+    return doubt === undefined ? [] : [doubt]
+  }
+
+  onFatal(listener: (error: Error) => void): void {
+    this.#fatalListener = listener
+    if (this.#fatal !== undefined) listener(this.#fatal)
+  }
+
+  async close(): Promise<void> {
+    await this.#writer.stop()
+    await this.#costs.close()
+    if (this.#fatal === undefined) this.state.flush({ ...this.position(), epoch: this.epoch })
+    this.state.close()
+    await this.store.close()
+    this.#parts.directory.release()
+  }
+
+  #openWriter({ store, timeKeeper, ledgerId, chain, configuration }: Parts): Writer<Command, Answer> {
+    const decider = new BudgetDecider({
+      state: this.state,
+      ledger: ledgerId,
+      priorAt: (seq) => this.priorAt(seq),
+      follow: (block) => follow(this.state, block),
+      committed: (position) => this.#committed(position),
+    })
+    return new Writer({
+      store,
+      decider,
+      timeKeeper,
+      ledger: ledgerId,
+      epoch: this.epoch,
+      position: chain?.position,
+      maxBatch: configuration.maxBatch,
+      maxWaiting: configuration.maxWaiting,
+      onFatal: (error) => {
+        this.#fatal = error
+        this.#fatalListener(error)
+      },
+    })
+  }
+
+  #committed(position: Position): void {
+    this.#tell(({ seq }) => seq <= position.seq, true)
+    if (position.seq - this.#flushed < this.#parts.configuration.flushRecords) return
+    this.state.flush({ ...position, epoch: this.epoch })
+    this.#flushed = position.seq
+  }
+
+  #tell(whom: (entry: { readonly seq: number }) => boolean, reached: boolean): void {
+    for (let index = this.#reached.length - 1; index >= 0; index--) {
+      const entry = this.#reached[index]
+      if (entry === undefined || !whom(entry)) continue
+      this.#reached.splice(index, 1)
+      entry.tell(reached)
+    }
+  }
+}
