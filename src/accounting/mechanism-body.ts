@@ -36,7 +36,8 @@ export function parseMechanism(fields: Fields, relation: Relation): Mechanism {
 }
 
 /**
- * A mechanism that sees each record with this probability, independently. Probability 1 is no sampling.
+ * A mechanism that sees each record with this probability, independently. Probability 1 is no sampling, with 0 nothing is
+ * released.
  *
  * @throws AccountingError `UNSUPPORTED_SAMPLING` where no amplification is proved, `RELATION_MISMATCH` where it does
  * not hold under this relation.
@@ -64,6 +65,7 @@ export function poissonSampled(
     )
   }
   if (compare(probability, ONE) === 0) return mechanism
+  if (isZero(probability)) return { kind: 'no_op' }
   if (gaussian) {
     return { kind: 'sampled_gaussian', variance: inSquaredRange(mechanism.variance, pointer), probability }
   }

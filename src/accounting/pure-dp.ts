@@ -14,7 +14,7 @@ import {
 import { exact, FREE, INFINITE, type Loss, ofEpsilon, real } from './loss.js'
 import type { Mechanism } from './mechanism.js'
 import { responseRatio } from './randomized-response.js'
-import { compare, divide, isZero, multiply, ONE, type Rational, rational } from './rational.js'
+import { compare, divide, multiply, ONE, type Rational, rational } from './rational.js'
 import type { Relation } from './units.js'
 
 /** ε of one run, its largest log-likelihood ratio. Where the run has a δ too, that is charged in its own row. */
@@ -40,9 +40,8 @@ export function epsilonLoss(mechanism: Mechanism, relation: Relation): Loss {
       return ofSampled(mechanism, (epsilon) => epsilon)
     case 'declared_rdp':
       return mechanism.curve.inf === undefined ? INFINITE : exact(mechanism.curve.inf)
-    case 'sampled_gaussian':
-      return isZero(mechanism.probability) ? FREE : INFINITE
     case 'gaussian':
+    case 'sampled_gaussian':
     case 'discrete_gaussian':
     case 'declared_zcdp':
     case 'declared_gdp':
@@ -96,7 +95,6 @@ export function ofSampled(
   { epsilon, probability }: { readonly epsilon: Rational; readonly probability: Rational },
   value: (epsilon: Interval, bits: number) => Interval,
 ): Loss {
-  if (isZero(probability)) return FREE
   return ofEpsilon(epsilon, (whole, bits) => {
     const amplified = log1p(product(ofRational(probability, bits), expm1(whole, bits), bits), bits)
     return value(amplified, bits)

@@ -6,7 +6,7 @@ import { exact, FREE, INFINITE, type Loss, ofEpsilon } from './loss.js'
 import type { Mechanism, RdpCurve } from './mechanism.js'
 import { discreteLaplaceEpsilon, laplaceEpsilon, ofSampled, rdpOfEpsilon } from './pure-dp.js'
 import { responseRdp } from './randomized-response.js'
-import { add, compare, divide, isZero, multiply, ONE, type Rational, rational, subtract, ZERO } from './rational.js'
+import { add, compare, divide, multiply, ONE, type Rational, rational, subtract, ZERO } from './rational.js'
 import { SubsampledGaussian } from './subsampled-gaussian.js'
 import type { Relation } from './units.js'
 import { gaussianRho } from './zcdp.js'
@@ -37,7 +37,6 @@ export function rdpLosses(mechanism: Mechanism, relation: Relation): (order: num
     case 'sampled_approx':
       return (order) => ofSampled(mechanism, (value, bits) => rdpOfEpsilon(value, order, bits))
     case 'sampled_gaussian': {
-      if (isZero(mechanism.probability)) return () => FREE
       const gaussian = new SubsampledGaussian(mechanism.variance, mechanism.probability)
       return (order) => gaussian.loss(order)
     }

@@ -34,7 +34,6 @@ export function rhoLoss(mechanism: Mechanism, relation: Relation): Loss {
     case 'sampled_approx':
       return ofSampled(mechanism, rhoOfEpsilon)
     case 'sampled_gaussian':
-      return isZero(mechanism.probability) ? FREE : INFINITE
     case 'declared_rdp':
       return INFINITE
     case 'declared_zcdp':
@@ -74,8 +73,6 @@ export function mu2Loss(mechanism: Mechanism): Loss {
   switch (mechanism.kind) {
     case 'no_op':
       return FREE
-    case 'sampled_gaussian':
-      return isZero(mechanism.probability) ? FREE : INFINITE
     case 'gaussian':
       return exact(divide(ONE, mechanism.variance))
     case 'declared_gdp':
