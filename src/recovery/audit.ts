@@ -1,0 +1,49 @@
+import type { Release } from '../accounting/release.js'
+import type { Place } from '../budget/evolve.js'
+import type { Leaf } from '../ledger/record.js'
+import type { CostBook } from './cost-book.js'
+import { ReplayFault, type ReplayFaultCode } from './fault.js'
+import type { NoiseIndex, NoiseRange } from './noise-index.js'
+import type { ReplayState } from './replay-state.js'
+import type { Tally } from './tally.js'
+import type { Findings, Notice, Violation } from './violation.js'
+
+/** Where a record stands in the log, and its leaf. */
+export interface RecordPlace extends Place {
+  readonly leaf: Leaf
+}
+
+/** What the rules look at and write down: the state before a record, and what was found so far. */
+export interface Audit {
+  readonly state: ReplayState
+  readonly costs: CostBook
+  readonly noise: NoiseIndex
+  readonly tally: Tally
+  readonly violations: Findings<Violation>
+  readonly notices: Findings<Notice>
+  readonly raises: Raise[]
+  /** What open reservations asked for, by source and id. */
+  readonly reserved: Map<string, Reserved>
+}
+
+/** A change of a guarantee that two people approved, and after which less is certain. */
+export interface Raise {
+  readonly seq: number
+  readonly policy: string
+  readonly kind: 'raised' | 'restarted' | 'narrowed' | 'removed'
+}
+
+export interface Reserved {
+  readonly release: Release
+  readonly noise: { readonly stream: string; readonly range: NoiseRange } | undefined
+}
+
+/** What is left to compare once the state has taken the record in. */
+export type Afterwards = () => void
+
+export const reservedName = (source: string, id: string): string => `${source}\0${id}`
+
+/** Ends the verification at this record. */
+export const fail = (code: ReplayFaultCode, place: RecordPlace, detail: string): never => {
+  throw new ReplayFault(code, place.seq, detail)
+}

@@ -1,0 +1,64 @@
+import { isInfinite } from '../budget/admission.js'
+import type { SpendRefused } from '../budget/events.js'
+import type { Target } from '../budget/targets.js'
+import { type Audit, fail, type RecordPlace } from './audit.js'
+import { checkFailing, checkFailingBudget } from './check-charges.js'
+import type { RecordedRequest } from './recorded-request.js'
+import { type Touched, touchedBy } from './touched.js'
+
+/** A refusal must have been one: otherwise somebody was refused what the rules granted. */
+export const checkRefused = (
+  audit: Audit,
+  data: SpendRefused,
+  request: RecordedRequest,
+  targets: readonly Target[],
+  place: RecordPlace,
+): void => {
+  audit.tally.refusals++
+  const touched = touch(audit, request, targets, place.at)
+  if (request.units === undefined) {
+    checkShownOnly(audit, data, request, place)
+    return
+  }
+  const failing = touched.filter(({ admitted }) => !admitted)
+  if (failing.length === 0 || (request.parsed.onExhausted === 'drop' && !refusedWithDrop(touched, request.units))) {
+    fail(
+      'REFUSAL_UNFOUNDED',
+      place,
+      `it refuses ${data.code}, but replay finds room in all ${touched.length} budgets that it touches`,
+    )
+  }
+  if (data.failingCount !== failing.length) {
+    fail('REFUSAL_MISMATCH', place, `it counts ${data.failingCount} failing budgets, replay ${failing.length}`)
+  }
+  checkFailing(audit, data.failing, failing, place)
+  const code = failing.some(({ policy, costs }) => isInfinite(policy, costs)) ? 'COST_INFINITE' : 'BUDGET_EXHAUSTED'
+  if (code !== data.code) fail('REFUSAL_MISMATCH', place, `it refuses with ${data.code}, but replay with ${code}`)
+}
+
+/** Where units may be dropped, only a budget of no unit, or the exhaustion of all units, refuses. */
+const refusedWithDrop = (touched: readonly Touched[], units: readonly string[]): boolean => {
+  if (touched.some(({ unit, admitted }) => unit === undefined && !admitted)) return true
+  const exhausted = new Set(touched.flatMap(({ unit, admitted }) => (unit === undefined || admitted ? [] : [unit])))
+  return units.every((unit) => exhausted.has(unit))
+}
+
+/** A refusal of many units names only some: those must have failed. */
+const checkShownOnly = (audit: Audit, data: SpendRefused, request: RecordedRequest, place: RecordPlace): void => {
+  audit.tally.refusalsOutOfReach++
+  for (const budget of data.failing) {
+    const policy = audit.state.registry.active.find(({ id }) => id === budget.policy)
+    if (policy === undefined) {
+      fail('CHARGE_MISMATCH', place, `it names policy ${budget.policy}, which is not in force`)
+      return
+    }
+    const [touched] = touch(audit, request, [{ policy, keys: [budget.key], units: [] }], place.at)
+    if (touched === undefined) continue
+    checkFailingBudget(audit, budget, touched, place)
+    if (touched.admitted)
+      fail('REFUSAL_UNFOUNDED', place, `it says policy ${policy.id} fails, but replay finds room there`)
+  }
+}
+
+const touch = (audit: Audit, request: RecordedRequest, targets: readonly Target[], at: string): readonly Touched[] =>
+  touchedBy(audit.state, targets, ({ rows }) => audit.costs.costs(request.parsed.release, rows), at)

@@ -1,0 +1,68 @@
+import type { SpendAccepted, SpendPart, SpendRefused } from '../budget/events.js'
+import { digestOf } from '../budget/parts.js'
+import { type Audit, fail, type RecordPlace } from './audit.js'
+import { type RecordedRequest, readRecorded } from './recorded-request.js'
+
+/** Reads a recorded request, and checks that it is one that was not answered before, from the source that it charges for. */
+export const checkRequest = (
+  audit: Audit,
+  kind: 'spend' | 'report' | 'reserve',
+  data: SpendAccepted | SpendRefused,
+  place: RecordPlace,
+): RecordedRequest => {
+  const request = readRecorded(kind, data, partsOf(audit, data, place))
+  audit.tally.requests++
+  checkIdentity(audit, data, request, place)
+  return request
+}
+
+/** The parts that come before a record and belong to it, as many and with the digest that it says. */
+const partsOf = (audit: Audit, data: SpendAccepted | SpendRefused, place: RecordPlace): readonly SpendPart[] => {
+  const pending = audit.state.pending
+  if (!('parts' in data) || data.parts === undefined) return []
+  const { count, units, digest } = data.parts
+  const own = pending.every(({ source, id }) => source === data.source && id === data.id)
+  const named = pending.reduce((sum, part) => sum + part.units.length, 0)
+  if (!own || pending.length !== count || named !== units || count === 0) {
+    fail(
+      'PARTS_MISMATCH',
+      place,
+      `it wants ${count} parts with ${units} units, and ${own ? pending.length : 0} with ${own ? named : 0} come before it`,
+    )
+  }
+  const found = digestOf(pending)
+  if (found !== digest) fail('PARTS_MISMATCH', place, `its parts have digest ${found}, and it says ${digest}`)
+  return pending
+}
+
+/** Who asked, under which id, and that the hash is that of this very request. */
+const checkIdentity = (
+  audit: Audit,
+  data: SpendAccepted | SpendRefused,
+  request: RecordedRequest,
+  place: RecordPlace,
+): void => {
+  const { state, tally } = audit
+  if (!place.by.endsWith(`:${data.source}`)) {
+    fail(
+      'SOURCE_MISMATCH',
+      place,
+      `it charges for source ${JSON.stringify(data.source)}, but was asked by ${JSON.stringify(place.by)}`,
+    )
+  }
+  const [before] = state.candidates('request', data.source, data.id)
+  if (before !== undefined) {
+    fail(
+      'REQUEST_REPEATED',
+      place,
+      `id ${JSON.stringify(data.id)} of source ${JSON.stringify(data.source)} was answered by record ${before} already`,
+    )
+  }
+  if (!request.hashable) tally.hashesOutOfReach++
+  else {
+    tally.hashesRecomputed++
+    if (request.parsed.hash !== data.hash) {
+      fail('REQUEST_HASH_MISMATCH', place, `its request hashes to ${request.parsed.hash}, and it says ${data.hash}`)
+    }
+  }
+}

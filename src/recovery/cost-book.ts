@@ -1,0 +1,35 @@
+import { costsOf } from '../accounting/cost.js'
+import type { Release } from '../accounting/release.js'
+import type { Cost, Row } from '../accounting/units.js'
+
+/** Costs derived anew from releases, remembered by the release's canonical text. */
+export class CostBook {
+  readonly #known = new Map<string, Map<Row, Cost>>()
+  /** Different releases that were derived. */
+  derived = 0
+
+  /** The exact costs of these rows, aligned to them. */
+  costs(release: Release, rows: readonly Row[]): readonly Cost[] {
+    const known = this.#rowsOf(release)
+    const missing = rows.filter((row) => !known.has(row))
+    if (missing.length > 0) {
+      const computed = costsOf(release, missing)
+      for (const row of missing) known.set(row, computed[row] ?? 'INF')
+    }
+    return rows.map((row) => known.get(row) ?? 'INF')
+  }
+
+  #rowsOf(release: Release): Map<Row, Cost> {
+    let known = this.#known.get(release.key)
+    if (known === undefined) {
+      this.derived++
+      // A log may hold any number of different releases: forget them all rather than grow without bound.
+      if (this.#known.size >= MOST_RELEASES) this.#known.clear()
+      known = new Map()
+      this.#known.set(release.key, known)
+    }
+    return known
+  }
+}
+
+const MOST_RELEASES = 100_000

@@ -1,0 +1,136 @@
+import { AccountingError } from '../accounting/errors.js'
+import { eventOf } from '../budget/event-of.js'
+import type { BudgetEvent } from '../budget/events.js'
+import { evolve } from '../budget/evolve.js'
+import type { CheckedRecord } from '../ledger/chain.js'
+import { LedgerError, unreachable } from '../ledger/errors.js'
+import { type Afterwards, type Audit, type Raise, type RecordPlace, type Reserved } from './audit.js'
+import { checkOpened, checkResumed, checkTokenCreated, checkTokenRevoked } from './check-operations.js'
+import { checkApproved, checkPolicySet, checkProposed, checkRemovalProposed } from './check-policy.js'
+import { checkExpired, checkReleased, checkSettled } from './check-reservation.js'
+import { checkSpend } from './check-spend.js'
+import { CostBook } from './cost-book.js'
+import { ReplayFault, type ReplayFaultCode } from './fault.js'
+import { NoiseIndex } from './noise-index.js'
+import { ReplayState } from './replay-state.js'
+import { Tally } from './tally.js'
+import { Findings, type Notice, type Violation } from './violation.js'
+
+/**
+ * Lives through a ledger again from its records alone: every record is judged by the state before it, taken in by the
+ * same `evolve` as everywhere, and compared with the state after it.
+ */
+export class Replay implements Audit {
+  readonly state = new ReplayState()
+  readonly costs = new CostBook()
+  readonly noise = new NoiseIndex()
+  readonly tally = new Tally()
+  readonly violations = new Findings<Violation>()
+  readonly notices = new Findings<Notice>()
+  readonly raises: Raise[] = []
+  readonly reserved = new Map<string, Reserved>()
+
+  /** @throws ReplayFault where the record is not what the rules could have written; the replay is over then. */
+  take({ record, leaf }: CheckedRecord): void {
+    const { seq, at, by } = record
+    const place = { seq, at, by, leaf }
+    try {
+      const event = eventOf(record)
+      if (record.cause.kind === 'kafka') this.tally.kafkaRecords++
+      const afterwards = this.#check(event, place)
+      evolve(this.state, event, place)
+      this.tally.records++
+      afterwards?.()
+    } catch (error) {
+      throw faultOf(error, place)
+    }
+  }
+
+  #check(event: BudgetEvent, place: RecordPlace): Afterwards | undefined {
+    if (this.state.counts.size === 0 && event.type !== 'LedgerOpened') {
+      throw new ReplayFault(
+        'LEDGER_NOT_OPENED',
+        place.seq,
+        `the log begins with a ${event.type}, not with the opening of a ledger`,
+      )
+    }
+    if (this.state.pending.length > 0) this.#checkVoided(event, place)
+    switch (event.type) {
+      case 'SpendAccepted':
+      case 'SpendReported':
+      case 'ReservationOpened':
+      case 'SpendRefused':
+      case 'ReservationRefused':
+        return checkSpend(this, event, place)
+      case 'SpendPart':
+        this.tally.partsRead++
+        break
+      case 'LedgerOpened':
+        checkOpened(this, event.data, place)
+        break
+      case 'PolicySet':
+        checkPolicySet(this, event.data, place)
+        break
+      case 'PolicyProposed':
+        checkProposed(this, event.data, place)
+        break
+      case 'PolicyRemovalProposed':
+        checkRemovalProposed(this, event.data, place)
+        break
+      case 'PolicyApproved':
+        checkApproved(this, event.data, place)
+        break
+      case 'ReservationSettled':
+        checkSettled(this, event.data, place)
+        break
+      case 'ReservationReleased':
+        checkReleased(this, event.data, place)
+        break
+      case 'ReservationExpired':
+        checkExpired(this, event.data, place)
+        break
+      case 'TokenCreated':
+        checkTokenCreated(this, event.data, place)
+        break
+      case 'TokenRevoked':
+        checkTokenRevoked(this, event.data, place)
+        break
+      case 'Resumed':
+        checkResumed(this, event.data, place)
+        break
+      case 'Halted':
+      case 'ClockConfirmed':
+        break
+      default:
+        return unreachable(event)
+    }
+    return undefined
+  }
+
+  /** Parts whose decision never came: an append that broke off between blocks. They charge nothing. */
+  #checkVoided(event: BudgetEvent, place: RecordPlace): void {
+    const [first] = this.state.pending
+    if (first === undefined || ('parts' in event.data && event.data.parts !== undefined)) return
+    if (
+      event.type === 'SpendPart' &&
+      event.data.source === first.source &&
+      event.data.id === first.id &&
+      event.data.part > 0
+    )
+      return
+    const detail = `${this.state.pending.length} parts of ${JSON.stringify(first.id)} came before it without their decision; they charge nothing`
+    this.notices.add({ seq: place.seq, code: 'PARTS_VOIDED', detail })
+  }
+}
+
+/** A record that no rule could read is at fault itself. */
+const faultOf = (error: unknown, place: RecordPlace): ReplayFault => {
+  if (error instanceof ReplayFault) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new ReplayFault(codeOf(error), place.seq, message, error)
+}
+
+const codeOf = (error: unknown): ReplayFaultCode => {
+  if (error instanceof AccountingError) return 'REQUEST_INVALID'
+  return error instanceof LedgerError && error.code === 'EVENT_UNKNOWN' ? 'EVENT_UNKNOWN' : 'EVENT_MALFORMED'
+}

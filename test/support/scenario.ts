@@ -1,0 +1,164 @@
+import type { Release } from '../../src/accounting/release.js'
+import type { Row } from '../../src/accounting/units.js'
+import { MemoryStore } from '../../src/adapters/memory-store.js'
+import { CostSource, Ledger, type Outcome } from '../../src/application/ledger.js'
+import type { Actor, Command } from '../../src/budget/commands.js'
+import { type Costs, exactCosts } from '../../src/budget/costs.js'
+import { type Answer, BudgetDecider } from '../../src/budget/decider.js'
+import type { TokenCreated } from '../../src/budget/events.js'
+import { readPrior } from '../../src/budget/priors.js'
+import { TimeKeeper } from '../../src/ledger/clock.js'
+import type { JsonObject } from '../../src/ledger/record.js'
+import { Writer } from '../../src/ledger/writer.js'
+import { policyTerms, type TestPolicy } from '../budget/test-ledger.js'
+import { ManualClock } from './manual-clock.js'
+import { NaiveState } from './naive-state.js'
+
+const cause = { kind: 'http' } as const
+const hashOfToken = 'ab'.repeat(32)
+
+export const operator: Actor = { token: 'operator-1', role: 'operator', source: 'operator' }
+export const approver: Actor = { token: 'approver-1', role: 'approver', source: 'approver' }
+export const trainer: Actor = { token: 'emitter-1', role: 'emitter', source: 'trainer' }
+const system: Actor = { token: '', role: 'system', source: 'ledger' }
+
+/**
+ * A ledger in memory, written by the real writer with the real rules, for tests that need a log. Every call appends;
+ * time stands still between two {@link pass}es.
+ */
+export class Scenario {
+  readonly store = new MemoryStore()
+  readonly clock = new ManualClock()
+  readonly state = new NaiveState()
+  readonly #timeKeeper = new TimeKeeper(this.clock)
+  readonly #writer: Writer<Command, Answer>
+  readonly #ledger: Ledger
+
+  private constructor(readonly name: string) {
+    const { state, store } = this
+    const decider = new BudgetDecider({
+      state,
+      ledger: name,
+      priorAt: (seq) => readPrior(store, seq),
+      follow: () => undefined,
+      committed: () => undefined,
+    })
+    this.#writer = new Writer({
+      store,
+      decider,
+      timeKeeper: this.#timeKeeper,
+      ledger: name,
+      epoch: 0,
+      position: undefined,
+      onFatal: (error) => {
+        throw error
+      },
+    })
+    this.#ledger = new Ledger({
+      writer: this.#writer,
+      state,
+      costs: new KnownCosts(),
+      priorAt: (seq) => readPrior(store, seq),
+      at: () => this.#timeKeeper.stamp(),
+    })
+  }
+
+  /** A ledger that is open, with an operator's, an approver's and an emitter's token. */
+  static async open(name = 'test'): Promise<Scenario> {
+    const scenario = new Scenario(name)
+    await scenario.submit({ kind: 'open-ledger', actor: system, cause, ledger: name })
+    for (const actor of [operator, approver, trainer]) await scenario.token(actor)
+    return scenario
+  }
+
+  /** Time passes. */
+  pass(seconds: number): this {
+    this.clock.pass(seconds * 1000)
+    return this
+  }
+
+  token({ token, role, source }: Actor): Promise<Outcome> {
+    const created = { token, role: role as TokenCreated['role'], source, hash: hashOfToken, expiresAt: null }
+    return this.submit({ kind: 'create-token', actor: system, cause, created })
+  }
+
+  revoke(token: string): Promise<Outcome> {
+    return this.submit({ kind: 'revoke-token', actor: system, cause, token })
+  }
+
+  policy(policy: TestPolicy, replaces?: number): Promise<Outcome> {
+    const set = { kind: 'set-policy', actor: operator, cause, terms: policyTerms(policy) } as const
+    return this.submit(replaces === undefined ? set : { ...set, replaces })
+  }
+
+  removePolicy(id: string): Promise<Outcome> {
+    return this.submit({ kind: 'remove-policy', actor: operator, cause, id })
+  }
+
+  approve(id: string, version: number): Promise<Outcome> {
+    return this.submit({ kind: 'approve-policy', actor: approver, cause, id, version })
+  }
+
+  spend(wire: JsonObject, actor = trainer): Promise<Outcome> {
+    return this.#ledger.request('spend', wire, actor, cause)
+  }
+
+  report(wire: JsonObject, actor = trainer): Promise<Outcome> {
+    return this.#ledger.request('report', wire, actor, cause)
+  }
+
+  reserve(wire: JsonObject, actor = trainer): Promise<Outcome> {
+    return this.#ledger.request('reserve', wire, actor, cause)
+  }
+
+  settle(id: string, wire: JsonObject, actor = trainer): Promise<Outcome> {
+    return this.#ledger.settle(id, wire, actor, cause)
+  }
+
+  release(id: string, reason = 'nothing ran', actor = trainer): Promise<Outcome> {
+    return this.#ledger.release(id, { reason }, actor, cause)
+  }
+
+  /** Records what is overdue. */
+  expire(): Promise<Outcome | undefined> {
+    return this.#writer.write({ kind: 'expire', actor: system, cause: { kind: 'system' } }) as Promise<Outcome>
+  }
+
+  halt(reason = 'a drill'): Promise<Outcome> {
+    return this.submit({ kind: 'halt', actor: operator, cause, scope: null, reason })
+  }
+
+  resume(reason = 'the drill is over'): Promise<Outcome> {
+    return this.submit({ kind: 'resume', actor: operator, cause, scope: null, reason })
+  }
+
+  confirmClock(reason = 'looked at a wall clock'): Promise<Outcome> {
+    return this.submit({ kind: 'confirm-clock', actor: operator, cause, reason })
+  }
+
+  submit(command: Command): Promise<Outcome> {
+    return this.#ledger.submit(command)
+  }
+
+  /** Every record as NDJSON, the bytes that any store keeps. */
+  async bytes(): Promise<Buffer> {
+    const blocks: Uint8Array[] = []
+    for await (const block of this.store.read(0)) blocks.push(block.bytes)
+    return Buffer.concat(blocks)
+  }
+
+  /** One text a record. */
+  async lines(): Promise<string[]> {
+    return (await this.bytes()).toString('utf8').split('\n').slice(0, -1)
+  }
+}
+
+class KnownCosts extends CostSource {
+  override async costs(release: Release, rows: readonly Row[]): Promise<Costs> {
+    return exactCosts(release, [...new Set(rows)])
+  }
+
+  override cached(): undefined {
+    return undefined
+  }
+}
