@@ -43,6 +43,9 @@ export interface LedgerParts {
   readonly at: () => string
 }
 
+/** Makes a command, or says why there can be none. */
+type Ask = () => Command | Error | Promise<Command>
+
 /** How often a command is asked again because the policies changed under it or its twin was being written. */
 const MOST_TRIES = 20
 
@@ -55,12 +58,17 @@ export class Ledger {
 
   /** Spends, reports or reserves. @throws AccountingError for a malformed request: nothing of it is recorded. */
   async request(kind: Exclude<RequestKind, 'estimate'>, wire: unknown, actor: Actor, cause: Cause): Promise<Outcome> {
-    return this.#decide(kind, parseRequest(kind, wire, actor.source), actor, cause)
+    return this.#settle(this.#asking(kind, parseRequest(kind, wire, actor.source), actor, cause))
   }
 
   /** Spends each item on its own, in order; a malformed one fails alone. */
   requestAll(items: readonly unknown[], actor: Actor, cause: Cause): Promise<readonly (Outcome | Error)[]> {
-    return Promise.all(items.map((item) => this.request('spend', item, actor, cause).catch((error: Error) => error)))
+    return this.#settleAll(
+      items.map((item) => {
+        const request = parsed(item, actor.source)
+        return request instanceof Error ? () => request : this.#asking('spend', request, actor, cause)
+      }),
+    )
   }
 
   /** What a spend would meet now; changes nothing. */
@@ -98,7 +106,7 @@ export class Ledger {
 
   /** Hands any other command to the writer. */
   submit(command: Command): Promise<Outcome> {
-    return this.#retry(async () => command)
+    return this.#settle(() => command)
   }
 
   /** The answer that (source, id) got. */
@@ -119,36 +127,49 @@ export class Ledger {
     return answer
   }
 
-  #decide(
-    kind: Exclude<RequestKind, 'estimate'>,
-    request: ParsedRequest,
-    actor: Actor,
-    cause: Cause,
-  ): Promise<Outcome> {
+  /** Makes the command of a request, anew at each try: the policies may have changed. */
+  #asking(kind: Exclude<RequestKind, 'estimate'>, request: ParsedRequest, actor: Actor, cause: Cause): Ask {
     const commandWith = (costs: Costs): Command => {
       const asked = { actor, cause, request: { ...request, costs } }
       return kind === 'reserve' ? { kind, ...asked, expiresInSeconds: request.expiresInSeconds } : { kind, ...asked }
     }
-    return this.#retry(() => {
+    return () => {
       const costs = this.#cachedCosts(request)
       return costs === undefined ? this.#costsOf(request).then(commandWith) : commandWith(costs)
-    })
+    }
   }
 
-  async #retry(next: () => Command | Promise<Command>): Promise<Outcome> {
-    for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
-      const made = next()
-      const command = made instanceof Promise ? await made : made
-      this.#expire(command)
-      const answer = await this.parts.writer.write(command)
-      if (answer.kind === 'answered' || answer.kind === 'rejected') return answer
+  async #settle(ask: Ask): Promise<Outcome> {
+    const [outcome] = await this.#settleAll([ask])
+    if (outcome === undefined || outcome instanceof Error) throw outcome
+    return outcome
+  }
+
+  /** Asks until each command has its final answer; those that lack nothing go to the writer together, in order. */
+  async #settleAll(asks: readonly Ask[]): Promise<readonly (Outcome | Error)[]> {
+    const outcomes: (Outcome | Error)[] = new Array(asks.length)
+    let open = asks.map((_, index) => index)
+    for (let attempt = 0; attempt < MOST_TRIES && open.length > 0; attempt++) {
+      const made = await commandsOf(open.map((index) => asks[index] as Ask))
+      const commands = made.filter((command) => !(command instanceof Error)) as readonly Command[]
+      if (commands.some((command) => 'request' in command)) this.#expire()
+      const answers = (await this.parts.writer.writeAll(commands)).values()
+      const again: number[] = []
+      for (const [place, index] of open.entries()) {
+        const command = made[place]
+        const answer = command instanceof Error ? command : answers.next().value
+        if (answer === undefined || isPassing(answer)) again.push(index)
+        else outcomes[index] = answer
+      }
+      open = again
     }
-    throw unsettled()
+    for (const index of open) outcomes[index] = unsettled()
+    return outcomes
   }
 
   /** What is overdue is recorded beside the next decision, never by the passing of time alone. */
-  #expire(command: Command): void {
-    if (!('request' in command) || this.parts.state.overdue(this.parts.at(), 1).length === 0) return
+  #expire(): void {
+    if (this.parts.state.overdue(this.parts.at(), 1).length === 0) return
     const actor: Actor = { token: '', role: 'system', source: 'ledger' }
     this.parts.writer.write({ kind: 'expire', actor, cause: { kind: 'system' } }).catch(() => {
       // The same failure meets the command that follows, and is reported there.
@@ -171,6 +192,28 @@ const settledRelease = (reserved: Release, wire: unknown): Release => {
   if (count === 0n) throw new AccountingError('OUT_OF_RANGE', 'nothing ran: release the reservation instead', '/count')
   return withCount(reserved, count)
 }
+
+const parsed = (item: unknown, source: string): ParsedRequest | Error => {
+  try {
+    return parseRequest('spend', item, source)
+  } catch (error) {
+    if (error instanceof AccountingError) return error
+    throw error
+  }
+}
+
+/** Awaits only what has to be computed, so that a batch whose costs are known reaches the writer in one turn. */
+const commandsOf = (asks: readonly Ask[]): (Command | Error)[] | Promise<(Command | Error)[]> => {
+  const made = asks.map((ask) => ask())
+  if (!made.some((command) => command instanceof Promise)) return made as (Command | Error)[]
+  return Promise.all(
+    made.map((command) => (command instanceof Promise ? command.catch((error: Error) => error) : command)),
+  )
+}
+
+/** Not the last word: costs are missing since the policies changed, or the same request is being written. */
+const isPassing = (answer: Answer | Error): answer is Exclude<Answer, Outcome> =>
+  !(answer instanceof Error) && answer.kind !== 'answered' && answer.kind !== 'rejected'
 
 const isCountAlone = (wire: unknown): boolean =>
   typeof wire === 'object' && wire !== null && Object.keys(wire).join() === 'count'
