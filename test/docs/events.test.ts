@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { type Example, runExamples } from './example-ledger.js'
+import { type Example, run } from './example-ledger.js'
 import {
   codeBlocks,
   codeIn,
@@ -19,7 +19,7 @@ const SHAPES = ['Charge', 'BudgetAfter', 'Parts', 'FailingBudget', 'PolicyVersio
 
 let examples: readonly Example[]
 beforeAll(async () => {
-  examples = await runExamples()
+  ;({ examples } = await run())
 })
 
 const catalogue = () => sectionsOf(sectionNamed(readPage('events.md'), 2, 'The events').text, 3)

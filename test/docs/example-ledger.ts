@@ -12,7 +12,7 @@ import type { PolicyTerms } from '../../src/budget/policy.js'
 import { readPrior } from '../../src/budget/priors.js'
 import { emptyRegistry } from '../../src/budget/registry.js'
 import { BudgetState } from '../../src/budget/state.js'
-import { recordsOf } from '../../src/ledger/block.js'
+import { type Block, recordsOf } from '../../src/ledger/block.js'
 import { TimeKeeper } from '../../src/ledger/clock.js'
 import { decodeRecord, type JsonObject, type Leaf, type LedgerRecord, leafHash } from '../../src/ledger/record.js'
 import { Writer } from '../../src/ledger/writer.js'
@@ -23,6 +23,11 @@ export interface Example {
   readonly record: LedgerRecord
   readonly bytes: Uint8Array
   readonly leaf: Leaf
+}
+
+export interface Run {
+  readonly examples: readonly Example[]
+  readonly blocks: readonly Block[]
 }
 
 /**
@@ -73,28 +78,27 @@ export class ExampleLedger {
     return check(await this.ledger.request(kind, wire, emitter, { kind: 'http' }))
   }
 
-  async examples(): Promise<readonly Example[]> {
+  async written(): Promise<Run> {
     await this.#writer.idle()
-    const examples: Example[] = []
-    for await (const block of this.store.read(0)) {
-      for (const { bytes } of recordsOf(block)) {
-        examples.push({ record: decodeRecord(bytes), bytes, leaf: leafHash(bytes) })
-      }
-    }
-    return examples
+    const blocks: Block[] = []
+    for await (const block of this.store.read(0)) blocks.push(block)
+    const examples = blocks
+      .flatMap((block) => [...recordsOf(block)])
+      .map(({ bytes }) => ({ record: decodeRecord(bytes), bytes, leaf: leafHash(bytes) }))
+    return { blocks, examples }
   }
 }
 
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never
 
-const LEDGER = '6f1c2a9e-4b7d-4e0a-9c35-2d8f1b3a7e64'
+export const LEDGER = '6f1c2a9e-4b7d-4e0a-9c35-2d8f1b3a7e64'
 const system: Actor = { token: '', role: 'system', source: 'ledger' }
 const operator: Actor = { token: 'b4a7c1f0-52d3-4f6e-8a19-7c0e5d3b9f21', role: 'operator', source: 'operator' }
 const approver: Actor = { token: 'e91d6c38-0f4b-4a72-b5c6-1a2d8e7f3094', role: 'approver', source: 'approver' }
 const emitter: Actor = { token: '2c8e5f17-9a3d-4b60-8d4e-f6b1c7a20953', role: 'emitter', source: 'trainer' }
 
 /** Something of every event, in the order of a plausible week. */
-export const runExamples = async (): Promise<readonly Example[]> => {
+export const run = async (): Promise<Run> => {
   const run = new ExampleLedger()
   await run.submit({ kind: 'open-ledger', actor: system, ledger: LEDGER })
   for (const [by, created] of [
@@ -129,7 +133,7 @@ export const runExamples = async (): Promise<readonly Example[]> => {
   await run.submit({ kind: 'remove-policy', actor: operator, id: 'person' })
   await run.submit({ kind: 'confirm-clock', actor: operator, reason: 'set by hand after a power cut' })
   await run.submit({ kind: 'revoke-token', actor: operator, token: emitter.token })
-  return run.examples()
+  return run.written()
 }
 
 const gaussian: JsonObject = { mechanism: 'gaussian', noiseMultiplier: '10' }

@@ -70,11 +70,10 @@ export const exampleProblem = (page: string, heading: string, language: string, 
   if (shown === undefined || process.env['UPDATE_DOCS'] !== '1') {
     return `docs/${page}, ${heading}: shows\n${shown}\nbut the program makes\n${made}`
   }
-  const renewed = section.replace(`\`\`\`${language}\n${shown}`, () => `\`\`\`${language}\n${made}\n`)
-  writeFileSync(
-    `docs/${page}`,
-    text.replace(section, () => renewed),
-  )
+  const old = section.trimEnd()
+  const renewed = old.replace(`\`\`\`${language}\n${shown}`, () => `\`\`\`${language}\n${made}\n`)
+  const rewritten = text.replace(old, () => renewed)
+  writeFileSync(`docs/${page}`, rewritten)
   return undefined
 }
 
@@ -108,11 +107,11 @@ const inline = (value: unknown): string => {
 }
 
 const filled = (items: readonly string[], inner: string, indent: string): string => {
-  const lines = ['']
+  const lines: string[] = []
   for (const item of items) {
-    const last = lines.length - 1
-    if ((lines[last] ?? '').length + item.length + 2 > WIDTH - inner.length) lines.push('')
-    lines[lines.length - 1] += lines.at(-1) === '' ? item : `, ${item}`
+    const last = lines.at(-1)
+    if (last === undefined || last.length + item.length + 2 > WIDTH - inner.length) lines.push(item)
+    else lines[lines.length - 1] = `${last}, ${item}`
   }
   return `[\n${lines.map((line) => inner + line).join(',\n')}\n${indent}]`
 }
