@@ -65,7 +65,7 @@ export const MOST_RECORD_BYTES = 65_535
  * Throws `RECORD_TOO_LARGE` beyond 65,535 bytes, `VALUE_NOT_CANONICAL` and `RECORD_INVALID` for what could not be read back.
  */
 export const encodeRecord = (record: RecordHeader & { readonly data: object }): string => {
-  const problem = problemOf(record)
+  const problem = problemInContent(record)
   if (problem !== undefined) {
     throw new LedgerError('RECORD_INVALID', `record ${record.seq} (${record.type}) was not written: ${problem}`, {
       retry: 'never',
@@ -132,20 +132,27 @@ const parse = (text: string): LedgerRecord => {
   }
 }
 
-/** The first field that a record cannot have, so that nothing is written that could not be read. */
-const problemOf = (record: Partial<Record<keyof LedgerRecord, unknown>>): string | undefined => {
+/** The first field that a record cannot have. */
+const problemOf = (record: Fields): string | undefined => {
   if (!isObject(record)) return 'it is no JSON object'
+  if (typeof record.prev !== 'string' || !leafForm.test(record.prev)) return '"prev" is no leaf'
+  if (!isCount(record.epoch)) return '"epoch" is no whole number'
+  if (!isCount(record.seq)) return '"seq" is no whole number'
+  return problemInContent(record)
+}
+
+/** The same of what a decision brings along; the rest is the ledger's own. */
+const problemInContent = (record: Fields): string | undefined => {
   if (typeof record.at !== 'string' || !instant.test(record.at)) return '"at" is no instant in UTC with milliseconds'
   if (typeof record.by !== 'string' || record.by === '') return '"by" names nobody'
   if (!isObject(record.cause) || typeof (record.cause as Cause).kind !== 'string') return '"cause" has no kind'
   if (!isObject(record.data)) return '"data" is no object'
-  if (!isCount(record.epoch)) return '"epoch" is no whole number'
-  if (typeof record.prev !== 'string' || !leafForm.test(record.prev)) return '"prev" is no leaf'
-  if (!isCount(record.seq)) return '"seq" is no whole number'
   if (typeof record.type !== 'string' || !typeForm.test(record.type)) return '"type" is no name'
   if (!isCount(record.v) || record.v === 0) return '"v" is no version'
   return undefined
 }
+
+type Fields = Partial<Record<keyof LedgerRecord, unknown>>
 
 const instant = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/
 const leafForm = /^[0-9a-f]{64}$/
