@@ -1,8 +1,8 @@
 import { canonicalJson } from '../ledger/canonical.js'
-import { type Envelope, openEnvelope, signEnvelope } from '../ledger/dsse.js'
+import { type Envelope, IN_TOTO, openEnvelope, signEnvelope } from '../ledger/dsse.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { JsonObject, JsonValue } from '../ledger/record.js'
-import type { SigningKey } from '../ledger/signing.js'
+import { keyIdOf, type SigningKey } from '../ledger/signing.js'
 import { PREDICATE_TYPE, type Program, STATEMENT_TYPE, statementOf } from './statement.js'
 import type { Verification } from './verify.js'
 
@@ -20,13 +20,27 @@ export interface OpenedProof {
 export const proofOf = (verification: Verification, program: Program, key: SigningKey): Envelope =>
   signEnvelope(Buffer.from(canonicalJson(statementOf(verification, program))), key)
 
+/** The bytes of a proof's file: canonical JSON and a line feed. */
+export const proofText = (envelope: Envelope): string => `${canonicalJson(envelope)}\n`
+
 /**
- * Opens a proof: the signature is by this key, and the payload is a statement of this kind in its canonical bytes.
+ * Opens a proof: the signature is by this key, and envelope and payload are the very bytes that {@link proofText} gives,
+ * so that no byte of a proof can be changed.
  *
  * @throws LedgerError SIGNATURE_INVALID, ENVELOPE_UNREADABLE, PROOF_UNREADABLE.
  */
-export const openProof = (envelope: unknown, publicKey: Uint8Array): OpenedProof => {
-  const text = Buffer.from(openEnvelope(envelope, publicKey)).toString('utf8')
+export const openProof = (file: string, publicKey: Uint8Array): OpenedProof => {
+  const envelope = parseEnvelope(file)
+  const payload = openEnvelope(envelope, publicKey)
+  const [signature] = envelope.signatures
+  const sig = Buffer.from(signature?.sig ?? '', 'base64').toString('base64')
+  const same = {
+    payloadType: IN_TOTO,
+    payload: Buffer.from(payload).toString('base64'),
+    signatures: [{ keyid: keyIdOf(publicKey), sig }],
+  }
+  if (proofText(same) !== file) throw unreadable('its envelope is not written as this program writes it')
+  const text = Buffer.from(payload).toString('utf8')
   const statement = parse(text)
   if (statement['_type'] !== STATEMENT_TYPE || statement['predicateType'] !== PREDICATE_TYPE) {
     throw unreadable(`it is a ${String(statement['predicateType'])}, not a ${PREDICATE_TYPE}`)
@@ -59,6 +73,16 @@ export const compareProof = (proof: OpenedProof, verification: Verification): Di
   if (verification.fault !== undefined) throw verification.fault
   const program = (proof.statement['predicate'] as JsonObject)['program'] as unknown as Program
   return firstDifference(proof.statement, statementOf(verification, { ...program }), '')
+}
+
+const parseEnvelope = (file: string): Envelope => {
+  try {
+    const envelope = JSON.parse(file) as Envelope
+    if (Array.isArray(envelope.signatures)) return envelope
+  } catch (error) {
+    throw unreadable((error as Error).message)
+  }
+  throw unreadable('it is no DSSE envelope')
 }
 
 const parse = (text: string): JsonObject => {
