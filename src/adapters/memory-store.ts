@@ -1,7 +1,6 @@
-import assert from 'node:assert/strict'
 import { type Block, type Position, positionOf, samePosition } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
-import { AppendConflict, EventStore } from '../ledger/event-store.js'
+import { AppendConflict, assertFollows, EventStore } from '../ledger/event-store.js'
 import { AppendSignal } from './append-signal.js'
 
 /** Blocks in memory, for tests: everything is lost with the process. */
@@ -11,7 +10,7 @@ export class MemoryStore extends EventStore {
   private closed = false
 
   override async append(blocks: readonly Block[], after: Position | undefined): Promise<Position> {
-    assert(blocks.length > 0, 'an append has at least one block')
+    assertFollows(blocks, after)
     if (this.closed) throw storeClosed()
     const head = this.last()
     if (!samePosition(head, after)) throw new AppendConflict(after, head)

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Block, type Position, positionOf, samePosition } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
-import { AppendConflict, appendUncertain, EventStore } from '../ledger/event-store.js'
+import { AppendConflict, appendUncertain, assertFollows, EventStore } from '../ledger/event-store.js'
 import { AppendSignal } from './append-signal.js'
 import { syncFolder } from './durable-file.js'
 import { blobOf, type Row, SqliteFile, type Statement } from './sqlite-file.js'
@@ -21,6 +21,7 @@ export class SqliteStore extends EventStore {
   private readonly containing: Statement
   private failure: LedgerError | undefined
   private sinceCheckpoint = 0
+  private hasWritten = false
 
   private constructor(
     private readonly path: string,
@@ -34,7 +35,7 @@ export class SqliteStore extends EventStore {
     this.containing = file.prepare('SELECT * FROM blocks WHERE first <= ? ORDER BY first DESC LIMIT 1')
   }
 
-  /** Makes a new, empty store. Throws `STORE_EXISTS` where there is one already. */
+  /** Makes a new, empty store. Throws `STORE_EXISTS` where there is one already, `STORE_NOT_CREATED` where it cannot be. */
   static create(path: string): SqliteStore {
     if (existsSync(path) || existsSync(`${path}-wal`)) {
       throw new LedgerError('STORE_EXISTS', `${path} is there already`, {
@@ -42,16 +43,15 @@ export class SqliteStore extends EventStore {
         hint: 'Open it, or choose another place.',
       })
     }
-    // The file gets its name only when it is whole: one without its tables is never a new ledger, but a damaged one.
-    const draft = `${path}.new`
-    rmSync(draft, { force: true })
-    closeSync(openSync(draft, 'wx', 0o600))
-    const file = new SqliteFile(draft, BUSY_MS)
-    file.exec('PRAGMA synchronous=FULL')
-    file.exec(`BEGIN; ${SCHEMA} COMMIT`)
-    file.close()
-    renameSync(draft, path)
-    syncFolder(dirname(path))
+    try {
+      build(path)
+    } catch (error) {
+      throw new LedgerError('STORE_NOT_CREATED', `${path} could not be created: ${(error as Error).message}`, {
+        retry: 'after-restart',
+        hint: 'Look at the free space and the rights of that folder.',
+        cause: error,
+      })
+    }
     return SqliteStore.open(path)
   }
 
@@ -76,10 +76,11 @@ export class SqliteStore extends EventStore {
   }
 
   override async append(blocks: readonly Block[], after: Position | undefined): Promise<Position> {
-    assert(blocks.length > 0, 'an append has at least one block')
+    assertFollows(blocks, after)
     if (this.failure !== undefined) throw this.failure
     const conflict = this.attempt(blocks, () => this.insertAll(blocks, after))
     if (conflict !== undefined) throw conflict
+    this.hasWritten = true
     this.attempt(blocks, () => this.checkpointWhenDue(blocks))
     this.appended.raise()
     return positionOf(blocks.at(-1) as Block)
@@ -108,8 +109,9 @@ export class SqliteStore extends EventStore {
     return this.appended.follow((seq) => this.read(seq), fromSeq, signal)
   }
 
+  /** The writer's handle leaves everything in the one file; a reader's must not hold up the writer by doing so. */
   override async close(): Promise<void> {
-    if (this.failure === undefined) this.file.pragma('wal_checkpoint(TRUNCATE)')
+    if (this.failure === undefined && this.hasWritten) this.file.pragma('wal_checkpoint(TRUNCATE)')
     this.failure ??= new LedgerError('STORE_CLOSED', `${this.path} was closed`, { retry: 'after-restart' })
     this.appended.close()
     this.file.close()
@@ -189,6 +191,19 @@ const SCHEMA = `
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${FORMAT};
 `
+
+/** The file gets its name only when it is whole: one without its tables is never a new ledger, but a damaged one. */
+const build = (path: string): void => {
+  const draft = `${path}.new`
+  rmSync(draft, { force: true })
+  closeSync(openSync(draft, 'wx', 0o600))
+  const file = new SqliteFile(draft, BUSY_MS)
+  file.exec('PRAGMA synchronous=FULL')
+  file.exec(`BEGIN; ${SCHEMA} COMMIT`)
+  file.close()
+  renameSync(draft, path)
+  syncFolder(dirname(path))
+}
 
 const checkIdentity = (path: string, file: SqliteFile): void => {
   const application = file.pragma('application_id')

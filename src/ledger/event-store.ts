@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { Block, Position } from './block.js'
 import { LedgerError } from './errors.js'
 
@@ -36,6 +37,20 @@ export abstract class EventStore {
   abstract subscribe(fromSeq: number, signal: AbortSignal): AsyncIterable<Block>
 
   abstract close(): Promise<void>
+}
+
+/** Every store's first step: an append that does not even claim to follow is a mistake of the caller, not a conflict. */
+export const assertFollows = (blocks: readonly Block[], after: Position | undefined): void => {
+  assert(blocks.length > 0, 'an append has at least one block')
+  let { block, seq } = after ?? { block: -1, seq: -1 }
+  for (const { number, first, last } of blocks) {
+    assert(
+      number === block + 1 && first > seq && last >= first,
+      `block ${number} (${first} to ${last}) cannot follow block ${block} (to ${seq})`,
+    )
+    block = number
+    seq = last
+  }
 }
 
 /** Somebody else has appended. Nothing was written: read what is new and decide again. */

@@ -51,7 +51,7 @@ export const storeContract = (open: () => EventStore): void => {
       { ...head, block: 9 },
     ]
     for (const after of others) {
-      const error = await store.append([next], after).catch((thrown: unknown) => thrown)
+      const error = await store.append([blockAfter(after, 2)], after).catch((thrown: unknown) => thrown)
       expect(error).toBeInstanceOf(AppendConflict)
       expect(error).toMatchObject({ code: 'APPEND_CONFLICT', retry: 'now', head })
     }
@@ -72,8 +72,15 @@ export const storeContract = (open: () => EventStore): void => {
     expect(await collect(store.read(0))).toHaveLength(2)
   })
 
-  test('an append without blocks is a mistake of the caller', async () => {
-    await expect(open().append([], undefined)).rejects.toThrow('at least one block')
+  test('an append that cannot follow is a mistake of the caller, and writes nothing', async () => {
+    const { store, blocks, next } = await filled(2)
+    const head = positionOf(blocks[0] as Block)
+    await expect(store.append([], head)).rejects.toThrow('at least one block')
+    for (const wrong of [{ number: 0 }, { number: 2 }, { first: 1 }, { last: 1 }]) {
+      await expect(store.append([{ ...next, ...wrong }], head)).rejects.toThrow('cannot follow block 0 (to 1)')
+    }
+    await expect(store.append([next, next], head)).rejects.toThrow('cannot follow block 1')
+    expect(await store.append([next], head)).toEqual(positionOf(next))
   })
 
   test('reading begins with the block that holds the record asked for', async () => {
@@ -120,6 +127,18 @@ export const storeContract = (open: () => EventStore): void => {
     }
     await following
     expect(seen).toEqual([1, 2, 3, 4, 5, 6])
+  })
+
+  test('a subscription also gives what was appended while its last block was being read', async () => {
+    const { store, blocks, next } = await filled(1)
+    const abort = new AbortController()
+    const seen: number[] = []
+    for await (const block of store.subscribe(0, abort.signal)) {
+      seen.push(block.number)
+      if (block.number === 0) await store.append([next], positionOf(blocks[0] as Block))
+      else abort.abort()
+    }
+    expect(seen).toEqual([0, 1])
   })
 
   test('a subscription ends when it is aborted while it waits, or before it began, or when the store is closed', async () => {

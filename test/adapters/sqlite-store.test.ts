@@ -47,8 +47,8 @@ test('two handles on one file race as two appends on one store do', async () => 
 test('blocks that cannot all be kept are not kept at all, and the store is done with', async () => {
   const store = SqliteStore.create(newPath())
   const blocks = blocksOf(1, 1)
-  const twice = [blocks[0] as Block, blocks[0] as Block]
-  await expect(store.append(twice, undefined)).rejects.toMatchObject({
+  const spoilt = [blocks[0] as Block, { ...(blocks[1] as Block), leaf: null as unknown as string }]
+  await expect(store.append(spoilt, undefined)).rejects.toMatchObject({
     code: 'APPEND_UNCERTAIN',
     retry: 'after-restart',
   })
@@ -108,6 +108,9 @@ test('creating never replaces, opening never creates', async () => {
   expect(existsSync(path)).toBe(false)
   await SqliteStore.create(path).close()
   expect(() => SqliteStore.create(path)).toThrow(expect.objectContaining({ code: 'STORE_EXISTS' }))
+  expect(() => SqliteStore.create(join(path, 'no', 'folder'))).toThrow(
+    expect.objectContaining({ code: 'STORE_NOT_CREATED' }),
+  )
 })
 
 test('an unfinished creation is begun again', async () => {

@@ -165,6 +165,12 @@ test('a missing, doubled or misnumbered block is a fault', () => {
   expect(faultIn(() => checkBlocks([first, { ...second, first: 0 }]))).toMatchObject({ code: 'RECORD_MISSING' })
 })
 
+test('a block that gives another leaf than its last record has is a fault there', () => {
+  const [first, second] = blocksOf(2, 2) as [Block, Block]
+  const altered = { ...first, leaf: 'f'.repeat(64) }
+  expect(faultIn(() => checkBlocks([altered, second]))).toMatchObject({ code: 'CHAIN_BROKEN', seq: 1 })
+})
+
 test('blocks missing at the end show against the head', () => {
   const blocks = blocksOf(2, 1)
   expect(faultIn(() => checkBlocks(blocks.slice(0, 1), last(blocks).leaf))).toMatchObject({
