@@ -64,15 +64,17 @@ export class SqliteStore extends EventStore {
         exitCode: 10,
       })
     }
-    return readable(path, () => {
-      const file = new SqliteFile(path, BUSY_MS)
-      checkIdentity(path, file)
-      file.exec('PRAGMA synchronous=FULL')
-      assert.equal(file.pragma('journal_mode=WAL'), 'wal')
+    const file = readable(path, () => {
+      const opened = new SqliteFile(path, BUSY_MS)
+      checkIdentity(path, opened)
+      opened.exec('PRAGMA synchronous=FULL')
       // Checkpoints are ours, so that an error in one is seen: SQLite's automatic ones swallow it.
-      file.pragma('wal_autocheckpoint=0')
-      return new SqliteStore(path, file)
+      opened.pragma('wal_autocheckpoint=0')
+      opened.pragma('journal_mode=WAL')
+      return opened
     })
+    assert.deepEqual([file.pragma('journal_mode'), file.pragma('synchronous')], ['wal', SYNCHRONOUS_FULL])
+    return readable(path, () => new SqliteStore(path, file))
   }
 
   override async append(blocks: readonly Block[], after: Position | undefined): Promise<Position> {
@@ -170,6 +172,7 @@ export class SqliteStore extends EventStore {
 /** "EpsL": `file` and `sqlite3` show it, and no other program's database has it. */
 const APPLICATION_ID = 0x4570734c
 const FORMAT = 1
+const SYNCHRONOUS_FULL = 2
 const BUSY_MS = 5_000
 const PAGE_BLOCKS = 32
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
