@@ -1,5 +1,5 @@
 import { boundsOf, costOfLoss, type Loss } from './loss.js'
-import { mechanismText } from './mechanism.js'
+import type { Mechanism } from './mechanism.js'
 import { deltaLoss, epsilonLoss } from './pure-dp.js'
 import { add, multiply, type Rational, rational, ZERO } from './rational.js'
 import { rdpLosses } from './rdp.js'
@@ -29,7 +29,7 @@ export function costsOf(release: Release, rows: readonly Row[]): Costs {
 }
 
 /** The loss of one run in each row. */
-export function lossesOf({ mechanism }: Part, relation: Relation): (row: Row) => Loss {
+export function lossesOf(mechanism: Mechanism, relation: Relation): (row: Row) => Loss {
   let divergence: ((order: number) => Loss) | undefined
   return (row) => {
     if (row === 'delta') return deltaLoss(mechanism)
@@ -88,16 +88,15 @@ function largestFitting(least: bigint, most: bigint, fits: (count: bigint) => bo
 function sharedLosses(release: Release): (part: Part) => (row: Row) => Loss {
   const known = new Map<string, (row: Row) => Loss>()
   return (part) => {
-    const mechanism = mechanismText(part.mechanism)
-    const losses = known.get(mechanism) ?? rememberedLosses(part, release.relation)
-    known.set(mechanism, losses)
+    const losses = known.get(part.text) ?? rememberedLosses(part.mechanism, release.relation)
+    known.set(part.text, losses)
     return losses
   }
 }
 
-function rememberedLosses(part: Part, relation: Relation): (row: Row) => Loss {
+function rememberedLosses(mechanism: Mechanism, relation: Relation): (row: Row) => Loss {
   const known = new Map<Row, Loss>()
-  const losses = lossesOf(part, relation)
+  const losses = lossesOf(mechanism, relation)
   return (row) => {
     const loss = known.get(row) ?? losses(row)
     known.set(row, loss)

@@ -10,7 +10,7 @@ import {
   treeAggregation,
 } from './mechanism-body.js'
 import { add, divide, isZero, ONE, type Rational, rational, ZERO } from './rational.js'
-import type { Part } from './release.js'
+import type { Run } from './release.js'
 import { LARGEST_COUNT, type Relation } from './units.js'
 
 const DEEPEST = 32
@@ -24,17 +24,17 @@ const LARGEST_INTEGER = 10n ** 30n
  * Under `replace_one` events whose noise is relative to the bound of one record are refused: replacing a record moves a
  * sum by twice that bound.
  */
-export function partsOfDpEvent(event: unknown, relation: Relation, pointer: string): readonly Part[] {
-  const parts: Part[] = []
-  collect(event, 1n, { relation, parts }, pointer, 0)
-  return parts.length > 0 ? parts : [NOTHING]
+export function runsOfDpEvent(event: unknown, relation: Relation, pointer: string): readonly Run[] {
+  const runs: Run[] = []
+  collect(event, 1n, { relation, runs }, pointer, 0)
+  return runs.length > 0 ? runs : [NOTHING]
 }
 
-const NOTHING: Part = { mechanism: { kind: 'no_op' }, count: 1n }
+const NOTHING: Run = { mechanism: { kind: 'no_op' }, count: 1n }
 
 interface Collected {
   readonly relation: Relation
-  readonly parts: Part[]
+  readonly runs: Run[]
 }
 
 function collect(event: unknown, count: bigint, into: Collected, pointer: string, depth: number): void {
@@ -51,10 +51,10 @@ function collect(event: unknown, count: bigint, into: Collected, pointer: string
   } else {
     const mechanism =
       name === 'PoissonSampledDpEvent' ? sampled(fields, into.relation) : single(name, fields, into.relation)
-    if (into.parts.length >= MOST_PARTS) {
+    if (into.runs.length >= MOST_PARTS) {
       throw new AccountingError('OUT_OF_RANGE', `a release has at most ${MOST_PARTS} parts`, pointer)
     }
-    into.parts.push(Object.freeze({ mechanism, count }))
+    into.runs.push({ mechanism, count })
   }
   fields.end()
 }

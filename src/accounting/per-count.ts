@@ -1,8 +1,7 @@
-import { lossesOf } from './cost.js'
-import { boundsOf } from './loss.js'
-import { multiply, type Rational, rational } from './rational.js'
+import { pricesOf } from './price.js'
+import type { Rational } from './rational.js'
 import type { Release } from './release.js'
-import { type Row, scaleOf } from './units.js'
+import type { Row } from './units.js'
 
 /**
  * What one run costs in each row, in units: the exact fraction, or one larger by a factor below 1 + 2⁻¹⁰⁰ where the loss
@@ -15,10 +14,8 @@ export const unitsPerCount = (release: Release, rows: readonly Row[]): ReadonlyM
   const [part] = release.parts
   const units = new Map<Row, Rational>()
   if (part === undefined || release.parts.length > 1) return units
-  const losses = lossesOf(part, release.relation)
-  for (const row of rows) {
-    const bounds = boundsOf(losses(row), scaleOf(row))
-    if (bounds !== undefined) units.set(row, multiply(bounds.hi, rational(scaleOf(row))))
+  for (const [row, price] of pricesOf(part.mechanism, release.relation, rows)) {
+    if (price !== 'INF') units.set(row, price.hi)
   }
   return units
 }

@@ -1,16 +1,22 @@
-import { partsOfDpEvent } from './dp-event.js'
+import { runsOfDpEvent } from './dp-event.js'
 import { AccountingError } from './errors.js'
 import { Fields } from './fields.js'
 import { isTranscendental, type Mechanism, mechanismText } from './mechanism.js'
 import { MECHANISM_FIELDS, parseMechanism } from './mechanism-body.js'
-import { partsOfOpacusHistory } from './opacus.js'
+import { runsOfOpacusHistory } from './opacus.js'
 import { isZero } from './rational.js'
 import { LARGEST_COUNT, type Relation } from './units.js'
 
-/** One mechanism, run `count` times; its cost is rounded up once. */
-export interface Part {
+/** One mechanism, run `count` times. */
+export interface Run {
   readonly mechanism: Mechanism
   readonly count: bigint
+}
+
+/** A run whose cost is rounded up once. */
+export interface Part extends Run {
+  /** The mechanism's canonical text, without the count. */
+  readonly text: string
 }
 
 /** What one spend releases, in the form its cost depends on. Immutable. */
@@ -39,7 +45,8 @@ const DEEPEST = 16
  * @throws AccountingError with the JSON pointer of what is wrong.
  */
 export function parseRelease(body: unknown, relation: Relation): Release {
-  const parts = partsOf(body, relation, '', 0)
+  const runs = runsOf(body, relation, '', 0)
+  const parts = runs.map((run) => Object.freeze({ ...run, text: mechanismText(run.mechanism) }))
   refuseTooLarge(parts)
   return releaseOf(parts, parts.length === 1 ? parts[0]!.count : 1n, relation)
 }
@@ -50,7 +57,9 @@ export function withCount(release: Release, count: bigint): Release {
     throw new AccountingError('OUT_OF_RANGE', `count must lie between 0 and ${LARGEST_COUNT}, not ${count}`, '/count')
   }
   if (release.repetitions === 0n) throw new RangeError('a release of count 0 no longer says what it repeats')
-  const parts = release.parts.map((part) => ({ ...part, count: (part.count / release.repetitions) * count }))
+  const parts = release.parts.map((part) =>
+    Object.freeze({ ...part, count: (part.count / release.repetitions) * count }),
+  )
   return releaseOf(parts, count, release.relation)
 }
 
@@ -60,15 +69,15 @@ export const countOf = (release: Release): bigint => release.repetitions
 export const deltaOf = (release: Release): boolean =>
   release.parts.some(({ mechanism }) => mechanismHasDelta(mechanism))
 
-function partsOf(body: unknown, relation: Relation, pointer: string, depth: number): readonly Part[] {
+function runsOf(body: unknown, relation: Relation, pointer: string, depth: number): readonly Run[] {
   if (depth > DEEPEST) throw new AccountingError('OUT_OF_RANGE', `nested deeper than ${DEEPEST}`, pointer)
   const fields = new Fields(body, pointer)
-  const parts = oneForm(fields, relation, depth)
+  const runs = oneForm(fields, relation, depth)
   fields.end()
-  return parts
+  return runs
 }
 
-function oneForm(fields: Fields, relation: Relation, depth: number): readonly Part[] {
+function oneForm(fields: Fields, relation: Relation, depth: number): readonly Run[] {
   const forms = ['mechanism', 'parts', 'dpEvent', 'opacusHistory'].filter((name) => fields.has(name))
   if (forms.length !== 1) {
     const found = forms.length === 0 ? 'none' : forms.join(' and ')
@@ -78,19 +87,19 @@ function oneForm(fields: Fields, relation: Relation, depth: number): readonly Pa
       fields.pointer,
     )
   }
-  if (fields.has('parts')) return nestedParts(fields, relation, depth)
-  if (fields.has('dpEvent')) return partsOfDpEvent(fields.take('dpEvent'), relation, fields.at('dpEvent'))
+  if (fields.has('parts')) return nestedRuns(fields, relation, depth)
+  if (fields.has('dpEvent')) return runsOfDpEvent(fields.take('dpEvent'), relation, fields.at('dpEvent'))
   if (fields.has('opacusHistory')) {
-    return partsOfOpacusHistory(fields.list('opacusHistory'), relation, fields.at('opacusHistory'))
+    return runsOfOpacusHistory(fields.list('opacusHistory'), relation, fields.at('opacusHistory'))
   }
-  return [Object.freeze({ mechanism: parseMechanism(fields, relation), count: fields.count() })]
+  return [{ mechanism: parseMechanism(fields, relation), count: fields.count() }]
 }
 
-function nestedParts(fields: Fields, relation: Relation, depth: number): readonly Part[] {
+function nestedRuns(fields: Fields, relation: Relation, depth: number): readonly Run[] {
   const list = fields.list('parts')
   const pointer = fields.at('parts')
   if (list.length === 0) throw new AccountingError('INVALID', 'parts must not be empty', pointer)
-  return list.flatMap((part, index) => partsOf(part, relation, `${pointer}/${index}`, depth + 1))
+  return list.flatMap((part, index) => runsOf(part, relation, `${pointer}/${index}`, depth + 1))
 }
 
 function refuseTooLarge(parts: readonly Part[]): void {
@@ -98,8 +107,8 @@ function refuseTooLarge(parts: readonly Part[]): void {
     throw new AccountingError('OUT_OF_RANGE', `a release has at most ${MOST_PARTS} parts, this one ${parts.length}`)
   }
   if (parts.length <= MOST_TRANSCENDENTAL) return
-  const costly = parts.map(({ mechanism }) => mechanism).filter(isTranscendental)
-  const different = new Set(costly.map(mechanismText)).size
+  const costly = parts.filter(({ mechanism }) => isTranscendental(mechanism))
+  const different = new Set(costly.map(({ text }) => text)).size
   if (different <= MOST_TRANSCENDENTAL) return
   throw new AccountingError(
     'OUT_OF_RANGE',
@@ -108,7 +117,7 @@ function refuseTooLarge(parts: readonly Part[]): void {
 }
 
 function releaseOf(parts: readonly Part[], repetitions: bigint, relation: Relation): Release {
-  const texts = parts.map(({ mechanism, count }) => `${mechanismText(mechanism)}x${count}`)
+  const texts = parts.map(({ text, count }) => `${text}x${count}`)
   const key = `${relation} ${repetitions} ${texts.join(' ')}`
   return Object.freeze({ parts: Object.freeze(parts), repetitions, relation, key })
 }
