@@ -1,0 +1,27 @@
+import { amountsShown, standing } from '../budget/answer.js'
+import type { Estimate, EstimatedBudget } from '../budget/estimate.js'
+import type { JsonObject } from '../ledger/record.js'
+
+/** The most budgets that an answer shows one by one. */
+const MOST_SHOWN = 100
+
+/** An estimate as callers see it; `repetitions` is null where there is no end to them. */
+export const estimateView = ({ admitted, budgets, largestCount, repetitions }: Estimate): JsonObject => ({
+  admitted,
+  largestCount: Number(largestCount),
+  repetitions: repetitions === undefined ? null : String(repetitions),
+  budgetCount: budgets.length,
+  budgets: [...budgets].sort(refusingFirst).slice(0, MOST_SHOWN).map(shown),
+})
+
+const refusingFirst = (one: EstimatedBudget, other: EstimatedBudget): number =>
+  Number(one.admitted) - Number(other.admitted)
+
+const shown = ({ policy, key, window, admitted, spent, reserved, requested }: EstimatedBudget): JsonObject => ({
+  policy: policy.id,
+  key,
+  window,
+  admitted,
+  ...standing(policy, { spent, reserved }),
+  requested: amountsShown(policy.metric, requested),
+})

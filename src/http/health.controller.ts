@@ -1,0 +1,35 @@
+import { Controller, Get, Res } from '@nestjs/common'
+import type { FastifyReply } from 'fastify'
+import { Service } from '../application/service.js'
+import type { JsonObject } from '../ledger/record.js'
+import { Endpoint } from './endpoint.js'
+import { PROBLEM_TYPE, problem, RETRY_AFTER_SECONDS } from './problem.js'
+
+@Controller('health')
+export class HealthController {
+  constructor(private readonly service: Service) {}
+
+  @Get('live')
+  @Endpoint({
+    summary: 'The process answers',
+    roles: 'anyone',
+    answers: { 200: { description: 'It does.', schema: 'Live' } },
+  })
+  live(): JsonObject {
+    return { status: 'live' }
+  }
+
+  @Get('ready')
+  @Endpoint({
+    summary: 'The ledger can decide',
+    roles: 'anyone',
+    answers: { 200: { description: 'It can.', schema: 'Ready' } },
+    problems: ['NOT_READY'],
+  })
+  ready(@Res({ passthrough: true }) reply: FastifyReply): JsonObject {
+    const reasons = this.service.readiness().map(({ code, detail }) => ({ code, detail }))
+    if (reasons.length === 0) return { status: 'ready' }
+    reply.status(503).header('content-type', PROBLEM_TYPE).header('retry-after', RETRY_AFTER_SECONDS)
+    return problem('NOT_READY', 'the ledger cannot decide everything now; the reasons say why', { reasons })
+  }
+}

@@ -1,0 +1,43 @@
+import { type DynamicModule, Module } from '@nestjs/common'
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core'
+import { BodyPipe } from './body.pipe.js'
+import { HealthController } from './health.controller.js'
+import { MetricsController } from './metrics.controller.js'
+import { Metrics } from './metrics.js'
+import { OperationsController } from './operations.controller.js'
+import { PoliciesController } from './policies.controller.js'
+import { PositionGuard } from './position.guard.js'
+import { ProblemFilter } from './problem.filter.js'
+import { RecordsController } from './records.controller.js'
+import { ReservationsController } from './reservations.controller.js'
+import { SpendsController } from './spends.controller.js'
+import { TokenGuard } from './token.guard.js'
+import { TokensController } from './tokens.controller.js'
+import { UnitsController } from './units.controller.js'
+
+@Module({})
+class HttpModule {}
+
+/** HTTP over commands and queries. Who asks is checked before anything waits for a position. */
+export const httpModule = (application: DynamicModule): DynamicModule => ({
+  module: HttpModule,
+  imports: [application],
+  controllers: [
+    SpendsController,
+    ReservationsController,
+    UnitsController,
+    PoliciesController,
+    TokensController,
+    OperationsController,
+    RecordsController,
+    HealthController,
+    MetricsController,
+  ],
+  providers: [
+    Metrics,
+    { provide: APP_GUARD, useClass: TokenGuard },
+    { provide: APP_GUARD, useClass: PositionGuard },
+    { provide: APP_PIPE, useClass: BodyPipe },
+    { provide: APP_FILTER, useClass: ProblemFilter },
+  ],
+})

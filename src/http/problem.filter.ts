@@ -1,0 +1,67 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LedgerError } from '../ledger/errors.js'
+import { PROBLEM_TYPE, type ProblemDocument, problem, problemOf, RETRY_AFTER_SECONDS } from './problem.js'
+import { allowedMethods } from './routes.js'
+
+/** Turns everything that is thrown, by us or by the framework, into a problem document. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger('http')
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp()
+    const reply = http.getResponse<FastifyReply>()
+    const request = http.getRequest<FastifyRequest>()
+    // The client is gone, or an answer that streams broke off: there is nobody to tell.
+    if (reply.sent) return
+    sendProblem(reply, this.documentOf(error, request, reply))
+  }
+
+  private documentOf(error: unknown, request: FastifyRequest, reply: FastifyReply): ProblemDocument {
+    if (error instanceof HttpException) return frameworkProblem(error, request, reply)
+    const known = problemOf(error)
+    if (error instanceof LedgerError) this.logger.error(`${error.code}: ${error.message}`)
+    if (known !== undefined) return known
+    this.logger.error(`INTERNAL: ${error instanceof Error ? error.stack : error}`)
+    return problem('INTERNAL', 'an unexpected error; the log of the service has it')
+  }
+}
+
+/** Sends a problem document with the headers that its status asks for. */
+export const sendProblem = (reply: FastifyReply, document: ProblemDocument): void => {
+  reply.status(document.status).header('content-type', PROBLEM_TYPE)
+  if (document.status === 401) reply.header('www-authenticate', 'Bearer')
+  if (document.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  // As text, so that no serialiser of the framework takes it for one of its own errors.
+  reply.send(JSON.stringify(document))
+}
+
+/** What the router and the body parser refuse before a controller is asked. */
+const frameworkProblem = (error: HttpException, request: FastifyRequest, reply: FastifyReply): ProblemDocument => {
+  const status = error.getStatus()
+  if (status === 404) return unrouted(request, reply)
+  return statusProblem(status, error.message)
+}
+
+/** The document of an error that the framework knows by its status alone. */
+export const statusProblem = (status: number, message: string): ProblemDocument => {
+  switch (status) {
+    case 413:
+      return problem('TOO_LARGE', 'a body has at most 4 MiB; send fewer things at a time')
+    case 415:
+      return problem('UNSUPPORTED_MEDIA_TYPE', 'send JSON, with content-type application/json')
+    case 503:
+      return problem('NOT_READY', 'the service takes no requests now')
+    default:
+      return status < 500 ? problem('MALFORMED', message) : problem('INTERNAL', 'an unexpected error')
+  }
+}
+
+const unrouted = (request: FastifyRequest, reply: FastifyReply): ProblemDocument => {
+  const path = request.url.split('?', 1)[0] ?? ''
+  const methods = allowedMethods(request.server, path)
+  if (methods.length === 0) return problem('NOT_FOUND', 'no route has this path; /docs lists all of them')
+  reply.header('allow', methods.join(', '))
+  return problem('METHOD_NOT_ALLOWED', `this path takes ${methods.join(', ')}, not ${request.method}`)
+}

@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify'
+
+interface Route {
+  readonly method: string
+  readonly pattern: RegExp
+}
+
+const routesOf = new WeakMap<object, Route[]>()
+
+/** Takes note of every route from now on, so that a path with the wrong method can be told from an unknown one. */
+export const rememberRoutes = (server: FastifyInstance): void => {
+  const routes: Route[] = []
+  routesOf.set(server.server, routes)
+  server.addHook('onRoute', ({ method, url }) => {
+    if (url.includes('*')) return
+    for (const one of [method].flat()) routes.push({ method: one, pattern: patternOf(url) })
+  })
+}
+
+/** The methods that some route takes for this path. */
+export const allowedMethods = (server: FastifyInstance, path: string): readonly string[] => {
+  const fitting = (routesOf.get(server.server) ?? []).filter(({ pattern }) => pattern.test(path))
+  return [...new Set(fitting.map(({ method }) => method))].sort()
+}
+
+const patternOf = (url: string): RegExp =>
+  new RegExp(
+    `^${url
+      .split('/')
+      .map((part) => (part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+      .join('/')}$`,
+  )

@@ -1,0 +1,71 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common'
+import { Reflector } from '@nestjs/core'
+import type { FastifyRequest } from 'fastify'
+import { Service } from '../application/service.js'
+import type { Registry, TokenEntry } from '../budget/registry.js'
+import { ProblemError } from './problem.js'
+import { type Authenticated, Roles, type TokenRole } from './roles.js'
+
+type Tokens = Registry['tokens']
+
+/**
+ * Lets a request pass whose bearer token has a role that the route names. Everything else is refused, and leaves a
+ * line in the process's own log: neither the token nor the path, which may name a person's data.
+ */
+@Injectable()
+export class TokenGuard implements CanActivate {
+  private readonly logger = new Logger('access')
+  private tokens: Tokens | undefined
+  private byHash = new Map<string, TokenEntry>()
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly service: Service,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const roles = this.reflector.get(Roles, context.getHandler()) ?? []
+    if (roles === 'anyone') return true
+    const request = context.switchToHttp().getRequest<Authenticated>()
+    const token = this.tokenOf(request.headers.authorization)
+    if (token === undefined) throw this.denied(request, 'UNAUTHENTICATED', undefined, roles)
+    if (!roles.includes(token.role)) throw this.denied(request, 'FORBIDDEN', token, roles)
+    request.actor = { token: token.token, role: token.role, source: token.source }
+    return true
+  }
+
+  private tokenOf(authorization: string | undefined): TokenEntry | undefined {
+    const secret = /^Bearer +([\w-]{1,128})$/i.exec(authorization ?? '')?.[1]
+    if (secret === undefined) return undefined
+    const digest = hash('sha256', secret, 'hex')
+    const token = this.known().get(digest)
+    if (token === undefined || !sameDigest(token.hash, digest) || token.revoked) return undefined
+    return token.expiresAt === null || Date.parse(token.expiresAt) > Date.now() ? token : undefined
+  }
+
+  /** Tokens by digest: what a lookup gives away by its time is a digest's, of 256 random bits that nobody can choose. */
+  private known(): Map<string, TokenEntry> {
+    const { tokens } = this.service.state.registry
+    if (tokens !== this.tokens) {
+      this.byHash = new Map([...tokens.values()].map((token) => [token.hash, token]))
+      this.tokens = tokens
+    }
+    return this.byHash
+  }
+
+  private denied(
+    request: FastifyRequest,
+    code: 'UNAUTHENTICATED' | 'FORBIDDEN',
+    token: TokenEntry | undefined,
+    roles: readonly TokenRole[],
+  ): ProblemError {
+    const route = `${request.method} ${request.routeOptions.url}`
+    this.logger.warn(`${code} ${route} from ${request.ip}${token === undefined ? '' : ` with token ${token.token}`}`)
+    if (token === undefined) return new ProblemError(code, 'send a valid token: authorization: Bearer …')
+    return new ProblemError(code, `this needs the role ${roles.join(' or ')}, and the token has the role ${token.role}`)
+  }
+}
+
+const sameDigest = (one: string, other: string): boolean =>
+  one.length === other.length && timingSafeEqual(Buffer.from(one), Buffer.from(other))
