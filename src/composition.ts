@@ -40,8 +40,7 @@ export const openService = async (configuration: Configuration): Promise<Service
 }
 
 const openIn = async (directory: DataDirectory, configuration: Configuration): Promise<Service> => {
-  const path = directory.file(LOG)
-  const store = directory.has(LOG) ? SqliteStore.open(path) : SqliteStore.create(path)
+  const store = openLog(directory)
   const ledgerId = (await ledgerIn(store)) ?? randomUUID()
   const { state, chain } = await stateOf(store, directory.file(STATE), ledgerId)
   const clock = new SystemClock()
@@ -49,6 +48,21 @@ const openIn = async (directory: DataDirectory, configuration: Configuration): P
   const service = new OpenService({ directory, store, state, timeKeeper, ledgerId, chain, configuration })
   if (chain === undefined) await service.begin()
   return service
+}
+
+/** What only a ledger that has been served leaves in its directory. */
+const TRACES = ['state.db', 'signing.key', 'operator.token', 'approver.token']
+
+/** Creates a ledger only where there never was one: an empty log in the place of a lost one would refund everything. */
+const openLog = (directory: DataDirectory): EventStore => {
+  if (directory.has(LOG)) return SqliteStore.open(directory.file(LOG))
+  const trace = TRACES.find((name) => directory.has(name))
+  if (trace === undefined) return SqliteStore.create(directory.file(LOG))
+  throw new LedgerError('LEDGER_LOST', `${directory.path} has ${trace}, but its log ${LOG} is gone`, {
+    retry: 'never',
+    hint: `A new log would refund every budget. Put ${LOG} back, or name an empty directory for a new ledger.`,
+    exitCode: 3,
+  })
 }
 
 /** The id that the first record gives the ledger; undefined for an empty log. */
@@ -64,12 +78,33 @@ const ledgerIn = async (store: EventStore): Promise<string | undefined> => {
   })
 }
 
-/** The derived state, brought up to the head of the log; built anew where it does not match the log. */
+/**
+ * The derived state, brought up to the head of the log; built anew where it is missing, damaged or of another ledger.
+ *
+ * A sound state that has seen more than the log, or other records, says that the log went back: never served, since
+ * whatever is missing would be refunded.
+ */
 const stateOf = async (store: EventStore, path: string, ledger: string) => {
   const state = LedgerState.open(path, { ledger })
-  const known = state.position === undefined ? undefined : await chainAt(store, state.position)
-  if (state.position !== undefined && known === undefined) state.reset('the log has another record at its position')
-  return { state, chain: await catchUp(store, state, known) }
+  const { position } = state
+  if (position === undefined) return { state, chain: await catchUp(store, state, undefined) }
+  const chain = await chainAt(store, position)
+  if (chain === undefined) throw wentBack(path, position, await store.head())
+  return { state, chain: await catchUp(store, state, chain) }
+}
+
+const wentBack = (path: string, seen: Position, head: Position | undefined): LedgerError => {
+  const ends = head === undefined ? 'is empty' : `ends with record ${head.seq} (leaf ${head.leaf})`
+  const forked = head !== undefined && head.seq >= seen.seq
+  return new LedgerError(
+    forked ? 'FORKED' : 'STALE',
+    `${path} has seen record ${seen.seq} with leaf ${seen.leaf}, but the log ${ends}${forked ? ' and has another record there' : ''}`,
+    {
+      retry: 'never',
+      hint: 'The log was replaced by an older or another copy; serving it would refund what is missing. Put the newest ledger.db back. Only if this log is certainly the newest: remove state.db, which is then built anew.',
+      exitCode: forked ? 22 : 21,
+    },
+  )
 }
 
 interface Parts {

@@ -11,7 +11,7 @@ export interface QueryState extends BudgetState {
   /** Records that touched this unit: ascending, above `after`, at most `limit`. */
   unitHistory(unit: string, page: { readonly after: number; readonly limit: number }): readonly number[]
   /** Records by type. */
-  counts(): Readonly<Record<string, number>>
+  counts(): ReadonlyMap<string, number>
   openReservations(): Iterable<Reservation>
 }
 
