@@ -1,0 +1,186 @@
+import { existsSync, statfsSync, statSync } from 'node:fs'
+import { pathToFileURL } from 'node:url'
+import { DataDirectory } from '../adapters/data-directory.js'
+import { SqliteFile } from '../adapters/sqlite-file.js'
+import { type Position, recordsOf } from '../ledger/block.js'
+import { LedgerError } from '../ledger/errors.js'
+import { decodeRecord, leafHash } from '../ledger/record.js'
+import { EXIT, type Io, writeJson, writeLine } from './io.js'
+import { parseOptions } from './options.js'
+import { thisProgram } from './program.js'
+import { ReadOnlyStore } from './read-only-store.js'
+import { runningService } from './running-service.js'
+import { table } from './table.js'
+
+/** One thing that an operator should know. The codes are stable. */
+interface Finding {
+  readonly code: string
+  readonly level: 'fine' | 'warning' | 'error'
+  readonly detail: string
+}
+
+/** `doctor --data DIR`: a quick look at a data directory; `verify` is the thorough one. */
+export const run = async (args: readonly string[], io: Io): Promise<number> => {
+  const options = parseOptions(args, { values: ['data'] })
+  const directory = DataDirectory.inspect(options.required('data'))
+  const findings = [
+    versions(),
+    ...modes(directory),
+    ...secrets(directory),
+    disk(directory),
+    ...(await inUse(directory)),
+    ...log(directory),
+  ]
+  if (options.flag('json')) writeJson(io, { findings, ok: findings.every(({ level }) => level !== 'error') })
+  else
+    writeLine(
+      io,
+      table([['level', 'code', 'what'], ...findings.map(({ level, code, detail }) => [level, code, detail])]),
+    )
+  return exitCodeOf(findings)
+}
+
+const exitCodeOf = (findings: readonly Finding[]): number => {
+  const errors = findings.filter(({ level }) => level === 'error').map(({ code }) => code)
+  if (errors.length === 0) return EXIT.ok
+  if (errors.some((code) => code.startsWith('log.'))) return EXIT.integrity
+  return errors.some((code) => code.startsWith('key.')) ? EXIT.key : EXIT.precondition
+}
+
+const fine = (code: string, detail: string): Finding => ({ code, level: 'fine', detail })
+const warning = (code: string, detail: string): Finding => ({ code, level: 'warning', detail })
+const error = (code: string, detail: string): Finding => ({ code, level: 'error', detail })
+
+const versions = (): Finding =>
+  fine(
+    'program.version',
+    `${thisProgram().name} ${thisProgram().version} on Node ${process.versions.node}, ${process.platform} ${process.arch}`,
+  )
+
+const FILES = [
+  'signing.key',
+  'operator.token',
+  'approver.token',
+  'service.json',
+  'ledger.db',
+  'ledger.db-wal',
+  'state.db',
+  'lock',
+]
+
+/** Spend logs are personal data, and the secrets are secrets: nobody else reads any of it. */
+const modes = (directory: DataDirectory): readonly Finding[] => {
+  const paths = ['', ...FILES]
+    .map((name) => (name === '' ? directory.path : directory.file(name)))
+    .filter((path) => existsSync(path))
+  const open = paths.filter((path) => (statSync(path).mode & 0o077) !== 0)
+  if (open.length === 0) return [fine('files.modes', 'only their owner may read the files')]
+  return open.map((path) =>
+    warning(
+      'files.modes',
+      `others may open ${path} (mode ${(statSync(path).mode & 0o777).toString(8)}): chmod go= ${path}`,
+    ),
+  )
+}
+
+const secrets = (directory: DataDirectory): readonly Finding[] => {
+  const tokens = ['operator.token', 'approver.token'].filter((name) => directory.has(name))
+  return [
+    key(directory),
+    tokens.length === 0
+      ? fine('tokens.handed_out', 'no first token lies in the directory any more')
+      : warning(
+          'tokens.lying',
+          `${tokens.join(' and ')} still lie here: give them to two people, and delete the files`,
+        ),
+  ]
+}
+
+const key = (directory: DataDirectory): Finding => {
+  try {
+    directory.readSigningSeed()
+    return fine('key.present', 'the signing key is there')
+  } catch (failure) {
+    return error('key.missing', (failure as Error).message)
+  }
+}
+
+const LEAST_FREE_BYTES = 1024 ** 3
+
+const disk = (directory: DataDirectory): Finding => {
+  const { bavail, bsize } = statfsSync(directory.path)
+  const free = bavail * bsize
+  const text = `${(free / 1024 ** 3).toFixed(1)} GiB are free`
+  return free < LEAST_FREE_BYTES ? warning('disk.low', text) : fine('disk.free', text)
+}
+
+const inUse = async (directory: DataDirectory): Promise<readonly Finding[]> => {
+  const service = await runningService(directory)
+  if (service !== undefined) return [fine('service.running', `a service answers at ${service.url}`)]
+  if (!directory.has('lock')) return [fine('service.none', 'no process has the directory')]
+  try {
+    DataDirectory.open(directory.path).release()
+    return [fine('service.none', 'no process has the directory')]
+  } catch (failure) {
+    if (!(failure instanceof LedgerError) || failure.code !== 'LOCKED') throw failure
+    return [warning('service.silent', `${failure.message}, and it does not answer`)]
+  }
+}
+
+const log = (directory: DataDirectory): readonly Finding[] => {
+  try {
+    const store = ReadOnlyStore.open(directory.file('ledger.db'))
+    const structure = store.quickCheck()
+    if (structure !== 'ok') return [error('log.structure', structure)]
+    const head = store.head()
+    const findings =
+      head === undefined
+        ? [warning('log.empty', 'the log has no record yet')]
+        : [...lastBlock(store, head), derived(directory, head)]
+    store.close()
+    return findings
+  } catch (failure) {
+    if (failure instanceof LedgerError) return [error('log.unreadable', failure.message)]
+    throw failure
+  }
+}
+
+/** The last block is whole, and ends with the leaf that was noted beside the log. */
+const lastBlock = (store: ReadOnlyStore, head: Position): readonly Finding[] => {
+  const [block] = store.blocks(head.block, head.block)
+  const bytes = block === undefined ? undefined : [...recordsOf(block)].at(-1)?.bytes
+  if (bytes === undefined || leafHash(bytes) !== head.leaf) {
+    return [
+      error(
+        'log.head',
+        `block ${head.block} does not end with leaf ${head.leaf}: run verify, it names the first bad record`,
+      ),
+    ]
+  }
+  const { at } = decodeRecord(bytes)
+  const aheadMs = Date.parse(at) - Date.now()
+  return [
+    fine('log.head', `record ${head.seq} of ${at}, leaf ${head.leaf}`),
+    ...(aheadMs > 5_000
+      ? [warning('clock.behind', `the last record is ${Math.round(aheadMs / 1000)} s ahead of this machine's clock`)]
+      : []),
+  ]
+}
+
+/** The derived state is a shortcut: whatever it is, the next start brings it up to the log or builds it anew. */
+const derived = (directory: DataDirectory, head: Position): Finding => {
+  if (!directory.has('state.db'))
+    return fine('state.none', 'there is no derived state; the next start builds it from the log')
+  try {
+    const file = new SqliteFile(`${pathToFileURL(directory.file('state.db'))}?mode=ro`, 1_000)
+    const row = file.prepare('SELECT seq, leaf FROM head').get([])
+    file.close()
+    const behind = head.seq - Number(row?.['seq'] ?? -1)
+    return fine('state.position', `the derived state is ${behind} records behind the log; the next start replays those`)
+  } catch (failure) {
+    return warning(
+      'state.unreadable',
+      `the derived state cannot be read now (${(failure as Error).message}); the next start builds it anew where it has to`,
+    )
+  }
+}

@@ -1,0 +1,87 @@
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import { DataDirectory } from '../adapters/data-directory.js'
+import { ChainFault } from '../ledger/chain.js'
+import { LedgerError } from '../ledger/errors.js'
+import { wholeLines } from '../ledger/lines.js'
+import type { Leaf } from '../ledger/record.js'
+import { type Verification, Verifier } from '../recovery/verify.js'
+import { EXIT, type Io } from './io.js'
+import { Progress } from './progress.js'
+import { ReadOnlyStore } from './read-only-store.js'
+
+/** Verifies the log of a data directory as it stands now, whether or not a service runs on it. */
+export const verifyDirectory = (data: string, io: Io, forced: boolean): Verification => {
+  const store = ReadOnlyStore.open(DataDirectory.inspect(data).file('ledger.db'))
+  try {
+    return verifyStore(store, io, forced)
+  } finally {
+    store.close()
+  }
+}
+
+const verifyStore = (store: ReadOnlyStore, io: Io, forced: boolean): Verification => {
+  const head = store.head()
+  const verifier = new Verifier()
+  const progress = new Progress(io, 'records', head === undefined ? 0 : head.seq + 1, forced)
+  try {
+    for (const block of store.blocks(head?.block ?? -1)) {
+      if (!verifier.addBlock(block)) break
+      progress.update(verifier.size)
+    }
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    verifier.stop(new ChainFault('RECORD_UNREADABLE', verifier.size, error.message, error))
+  }
+  progress.end(verifier.size)
+  return verifier.end(head?.leaf)
+}
+
+export interface FileOptions {
+  /** The leaf that its last record should have. */
+  readonly head?: Leaf | undefined
+  /** Records to look at; those after them are left alone. */
+  readonly records?: number
+  /** Shows progress also where stderr is no terminal. */
+  readonly forced: boolean
+}
+
+/** Verifies a log that lies in a file, one record a line. Throws `FILE_MISSING`. */
+export const verifyFile = async (path: string, io: Io, options: FileOptions): Promise<Verification> => {
+  const verifier = new Verifier()
+  const total = sizeOf(path)
+  const progress = new Progress(io, 'bytes', total, options.forced)
+  let done = 0
+  const lines = wholeLines(createReadStream(path, { highWaterMark: PIECE_BYTES }))
+  for await (const run of options.records === undefined ? lines : firstRecords(lines, options.records)) {
+    if (!verifier.addLines(run)) break
+    done += run.length
+    progress.update(done)
+  }
+  progress.end(done)
+  return verifier.end(options.head)
+}
+
+const PIECE_BYTES = 1024 * 1024
+
+const sizeOf = (path: string): number => {
+  if (existsSync(path) && statSync(path).isFile()) return statSync(path).size
+  throw new LedgerError('FILE_MISSING', `there is no file ${path}`, { retry: 'never', exitCode: EXIT.notFound })
+}
+
+/** The first `count` lines of runs of whole lines. */
+async function* firstRecords(
+  runs: AsyncIterable<Uint8Array>,
+  count: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = count
+  for await (const run of runs) {
+    let end = 0
+    while (left > 0 && end < run.length) {
+      const feed = run.indexOf(0x0a, end)
+      end = feed < 0 ? run.length : feed + 1
+      left--
+    }
+    yield run.subarray(0, end)
+    if (left === 0) return
+  }
+}
