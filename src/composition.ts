@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { openCostSource } from './adapters/cost-source.js'
+import { CostWorkers } from './adapters/cost-workers.js'
 import { DataDirectory } from './adapters/data-directory.js'
 import { SqliteStore } from './adapters/sqlite-store.js'
 import { LedgerState } from './adapters/state/ledger-state.js'
@@ -125,7 +125,7 @@ class OpenService implements Service {
   readonly store: EventStore
   readonly #parts: Parts
   readonly #writer: Writer<Command, Answer>
-  readonly #costs: ReturnType<typeof openCostSource>
+  readonly #costs: CostWorkers
   readonly #reached: { readonly seq: number; readonly tell: (reached: boolean) => void }[] = []
   #flushed: number
   #fatal: Error | undefined
@@ -138,7 +138,10 @@ class OpenService implements Service {
     this.state = parts.state
     this.store = parts.store
     this.#flushed = parts.state.position?.seq ?? -1
-    this.#costs = openCostSource(parts.configuration)
+    this.#costs = new CostWorkers({
+      threads: parts.configuration.costThreads,
+      cacheEntries: parts.configuration.costCacheEntries,
+    })
     this.#writer = this.#openWriter(parts)
     this.ledger = new Ledger({
       writer: this.#writer,
