@@ -57,30 +57,17 @@ const versions = (): Finding =>
     `${thisProgram().name} ${thisProgram().version} on Node ${process.versions.node}, ${process.platform} ${process.arch}`,
   )
 
-const FILES = [
-  'signing.key',
-  'operator.token',
-  'approver.token',
-  'service.json',
-  'ledger.db',
-  'ledger.db-wal',
-  'state.db',
-  'lock',
-]
+const SECRETS = ['signing.key', 'operator.token', 'approver.token', 'service.json']
 
-/** Spend logs are personal data, and the secrets are secrets: nobody else reads any of it. */
+/** Spend logs are personal data, and the secrets are secrets: nobody else may reach any of it. */
 const modes = (directory: DataDirectory): readonly Finding[] => {
-  const paths = ['', ...FILES]
-    .map((name) => (name === '' ? directory.path : directory.file(name)))
-    .filter((path) => existsSync(path))
-  const open = paths.filter((path) => (statSync(path).mode & 0o077) !== 0)
-  if (open.length === 0) return [fine('files.modes', 'only their owner may read the files')]
-  return open.map((path) =>
-    warning(
-      'files.modes',
-      `others may open ${path} (mode ${(statSync(path).mode & 0o777).toString(8)}): chmod go= ${path}`,
-    ),
-  )
+  const secret = SECRETS.map((name) => directory.file(name)).filter((path) => existsSync(path))
+  const open = [directory.path, ...secret].filter((path) => (statSync(path).mode & 0o077) !== 0)
+  if (open.length === 0) return [fine('files.modes', 'only their owner can reach the files')]
+  return open.map((path) => {
+    const mode = (statSync(path).mode & 0o777).toString(8)
+    return warning('files.modes', `others can reach ${path} (mode ${mode}): chmod go= ${path}`)
+  })
 }
 
 const secrets = (directory: DataDirectory): readonly Finding[] => {

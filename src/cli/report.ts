@@ -56,7 +56,7 @@ export const wordsOf = (verification: Verification): string => {
     ['sums', `${tally.sumsCompared} added up again`],
     ['costs', `${tally.costsCompared} derived again, of ${replay.costs.derived} different releases`],
     ['caps', `${tally.capsCompared} derived again, of ${tally.policyVersions} policy versions`],
-    ['permits', `${tally.permits} within the caps in force, ${tally.refusals} refusals, ${tally.reports} reports`],
+    ['permits', `${tally.permits}, and ${tally.refusals} refusals, ${tally.reports} reports`],
   ]
   const found = [...violations.items, ...notices.items].map(({ seq, code, detail }) => [`record ${seq}`, code, detail])
   const more = violations.count - violations.items.length

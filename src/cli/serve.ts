@@ -74,7 +74,9 @@ const greeting = (directory: DataDirectory, service: Service, url: string): stri
     `Epsilon Ledger serves ${directory.path} (ledger ${service.ledgerId}, record ${service.position().seq})`,
     `${url}   API and its documentation: ${url}/docs`,
     ...(tokens.length === 0 ? [] : [`Tokens: ${tokens.map((name) => directory.file(name)).join(' and ')}`]),
-    ...(tokens.length < 2 ? [] : ['Give them to two different people, and delete the files: a raise takes both.']),
+    ...(tokens.length < 2
+      ? []
+      : ['Give them to two different people, and delete the files: raising a cap takes both.']),
   ].join('\n')
 }
 

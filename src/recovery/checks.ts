@@ -51,6 +51,7 @@ const consistency = ({
   replay: { tally, state, notices },
   size,
   headChecked,
+  fault,
 }: Verification): readonly (Part | Absent)[] => [
   {
     name: 'chain',
@@ -67,7 +68,7 @@ const consistency = ({
     detail: 'every record is canonical, follows the hash of the one before, and never goes back in time',
     figures: { records: size },
   },
-  headChecked
+  headChecked || fault?.code === 'HEAD_MISMATCH'
     ? {
         name: 'head',
         codes: ['HEAD_MISMATCH'],

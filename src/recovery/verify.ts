@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Block } from '../ledger/block.js'
-import { ChainCheck, ChainFault, type CheckedRecord } from '../ledger/chain.js'
+import { ChainCheck, ChainFault, type ChainState, type CheckedRecord } from '../ledger/chain.js'
 import { MerkleTree } from '../ledger/merkle.js'
 import type { Leaf } from '../ledger/record.js'
 import { type Fault, ReplayFault } from './fault.js'
@@ -52,12 +52,12 @@ export class Verifier {
 
   /** @returns whether it is worth going on. */
   addBlock(block: Block): boolean {
-    return this.#guarded(() => this.#takeAll(this.#chain.add(block), block.bytes))
+    return this.#guarded(() => this.#take(block.bytes, () => this.#chain.add(block)))
   }
 
   /** Whole lines, each with its line feed. @returns whether it is worth going on. */
   addLines(bytes: Uint8Array): boolean {
-    return this.#guarded(() => this.#takeAll(this.#chain.addLines(bytes), bytes))
+    return this.#guarded(() => this.#take(bytes, () => this.#chain.addLines(bytes)))
   }
 
   /** Something made it impossible to read on, and this record is the first that is missing. */
@@ -85,15 +85,33 @@ export class Verifier {
     if (this.#head === undefined) throw new ReplayFault('LEDGER_NOT_OPENED', 0, 'there is no record at all')
   }
 
-  #takeAll(records: readonly CheckedRecord[], bytes: Uint8Array): void {
-    this.#digest.update(bytes)
-    for (const checked of records) {
-      this.#replay.take(checked)
-      this.#tree.append(checked.leaf)
-      const { seq, at, epoch } = checked.record
-      this.#head = { seq, leaf: checked.leaf, at }
-      this.#epoch = epoch
+  #take(bytes: Uint8Array, check: () => readonly CheckedRecord[]): void {
+    const before = this.#chain.state
+    try {
+      const records = check()
+      for (const record of records) this.#takeOne(record)
+    } catch (error) {
+      if (error instanceof ChainFault) this.#takeUpTo(error, bytes, before)
+      throw error
     }
+    this.#digest.update(bytes)
+  }
+
+  /** A chain is checked some records ahead: an earlier one among them may be worse. */
+  #takeUpTo(fault: ChainFault, bytes: Uint8Array, before: ChainState | undefined): void {
+    const chain = new ChainCheck(before)
+    for (const line of linesOf(bytes)) {
+      if (this.#tree.size > 0 && (this.#head?.seq ?? -1) + 1 >= fault.seq) return
+      for (const record of soundIn(chain, line)) this.#takeOne(record)
+    }
+  }
+
+  #takeOne(checked: CheckedRecord): void {
+    this.#replay.take(checked)
+    this.#tree.append(checked.leaf)
+    const { seq, at, epoch } = checked.record
+    this.#head = { seq, leaf: checked.leaf, at }
+    this.#epoch = epoch
   }
 
   #guarded(step: () => void): boolean {
@@ -105,5 +123,25 @@ export class Verifier {
       this.#fault = error
     }
     return this.#fault === undefined
+  }
+}
+
+function* linesOf(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {
+  for (let start = 0; start < bytes.length; ) {
+    const feed = bytes.indexOf(LINE_FEED, start)
+    const end = feed < 0 ? bytes.length : feed + 1
+    yield bytes.subarray(start, end)
+    start = end
+  }
+}
+
+const LINE_FEED = 0x0a
+
+const soundIn = (chain: ChainCheck, line: Uint8Array): readonly CheckedRecord[] => {
+  try {
+    return chain.addLines(line)
+  } catch (error) {
+    if (error instanceof ChainFault) return []
+    throw error
   }
 }

@@ -96,3 +96,14 @@ test('parts without their decision charge nothing, and are noticed', async () =>
   expect(fault).toBeUndefined()
   expect(replay.notices.countOf('PARTS_VOIDED')).toBe(1)
 })
+
+test('of two bad records the first is named, whichever check finds it', async () => {
+  const ledger = await wholeLog()
+  const bytes = forged(await ledger.lines(), (records) => {
+    const policy = records.find(({ type }) => type === 'PolicySet')
+    if (policy !== undefined) policy.data.policy.caps.eps = '9000000000000000'
+  })
+  const feed = bytes.lastIndexOf(10, bytes.length - 2)
+  bytes[feed + 20] = (bytes[feed + 20] ?? 0) ^ 1
+  expect(verifiedLines(bytes)).toMatchObject({ fault: { code: 'CAP_TOO_HIGH', seq: 4 }, size: 4 })
+})

@@ -1,0 +1,95 @@
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { SqliteFile } from '../../src/adapters/sqlite-file.js'
+import { run, Service } from '../support/service.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+
+const started = async (options = {}) => {
+  const service = await Service.start(options)
+  onTestFinished(() => service.remove())
+  return service
+}
+
+test('beside a running service: a second one is refused, and verify, prove, tokens and doctor work', async () => {
+  const service = await started()
+  const { data } = service
+  expect(service.output).toContain(join(data, 'operator.token'))
+  expect(statSync(join(data, 'service.json')).mode & 0o777).toBe(0o600)
+
+  const second = await run('serve', '--data', data, '--port', '0')
+  expect(second.code).toBe(11)
+  expect(second.stderr).toMatch(/^LOCKED: .*process \d+/)
+
+  const made = JSON.parse(
+    (await run('token', 'create', '--data', data, '--role', 'emitter', '--source', 'trainer', '--json')).stdout,
+  )
+  expect(Object.keys(made)).toEqual(['id', 'token', 'role', 'source'])
+  const emitter = service.client(made.token)
+  expect((await emitter.post('/v1/spends/estimate', { unit: 'u', mechanism: 'no_op' })).status).toBe(422)
+
+  const [verified, proved, doctor, list] = await Promise.all([
+    run('verify', '--data', data, '--json'),
+    run('prove', '--data', data, '--json'),
+    run('doctor', '--data', data),
+    run('token', 'list', '--data', data, '--json'),
+  ])
+  expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, counts: { TokenCreated: 3 } })
+  expect(JSON.parse(proved.stdout)).toMatchObject({ ok: true, proof: { payloadType: 'application/vnd.in-toto+json' } })
+  expect(doctor.stdout).toContain(`a service answers at ${service.url}`)
+  expect(JSON.parse(list.stdout).tokens).toHaveLength(3)
+
+  expect((await run('token', 'revoke', made.id, '--data', data)).code).toBe(0)
+  expect((await emitter.post('/v1/spends/estimate', { unit: 'u', mechanism: 'no_op' })).status).toBe(401)
+  expect((await run('token', 'revoke', 'nobody', '--data', data)).code).toBe(10)
+})
+
+test('after a stop nothing is left behind, and tokens are made on the directory itself', async () => {
+  const service = await started()
+  const { data } = service
+  await service.stop()
+  expect(existsSync(join(data, 'service.json'))).toBe(false)
+  const made = await run('token', 'create', '--data', data, '--role', 'auditor', '--expires', '30')
+  expect(made.code).toBe(0)
+  const again = await service.restart()
+  onTestFinished(() => again.remove())
+  expect((await again.client(made.stdout.trim()).get('/v1/ledger')).status).toBe(200)
+})
+
+test('after a kill the file of the dead service misleads nobody', async () => {
+  const service = await started()
+  await service.kill()
+  expect(existsSync(join(service.data, 'service.json'))).toBe(true)
+  const list = await run('token', 'list', '--data', service.data, '--json')
+  expect(JSON.parse(list.stdout).tokens).toHaveLength(2)
+})
+
+test('a damaged log is not served: exit code 20 names the first bad record', async () => {
+  const service = await started()
+  const { data } = service
+  await service.stop()
+  const file = new SqliteFile(join(data, 'ledger.db'), 1000)
+  const [row] = file.prepare('SELECT number, bytes FROM blocks ORDER BY number').all([])
+  const bytes = Buffer.from(row?.['bytes'] as ArrayBuffer)
+  const second = bytes.indexOf(10) + 1
+  bytes[second + 20] = (bytes[second + 20] ?? 0) ^ 1
+  file.prepare('UPDATE blocks SET bytes = ? WHERE number = ?').run([bytes, row?.['number'] as number])
+  file.close()
+  // A start with the derived state at hand replays only what came after it.
+  for (const name of ['state.db', 'state.db-wal', 'state.db-shm']) rmSync(join(data, name), { force: true })
+  const result = await run('serve', '--data', data, '--port', '0')
+  expect(result.code).toBe(20)
+  expect(result.stderr).toContain('record 1')
+  expect(JSON.parse((await run('verify', '--data', data, '--json')).stdout)).toMatchObject({ ok: false, seq: 1 })
+})
+
+test('a port that is taken is said, and the directory is free again', async () => {
+  const service = await started()
+  const port = new URL(service.url).port
+  const other = join(temporaryFolder(), 'other')
+  const result = await run('serve', '--data', other, '--port', port)
+  expect(result.code).toBe(3)
+  expect(result.stderr).toMatch(/^CANNOT_LISTEN: /m)
+  expect((await run('token', 'list', '--data', other)).code).toBe(0)
+  expect(readFileSync(join(other, 'operator.token'), 'utf8')).toMatch(/^[\w-]{43}\n$/)
+})
