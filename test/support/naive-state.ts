@@ -1,61 +1,105 @@
-import type { Balance } from '../../src/budget/balance.js'
+import { type Balance } from '../../src/budget/balance.js'
 import type { SpendPart } from '../../src/budget/events.js'
 import { emptyRegistry, type Registry } from '../../src/budget/registry.js'
 import { type BudgetRef, BudgetState, type KeyFamily, type Reservation } from '../../src/budget/state.js'
+import { unitOfKey } from '../../src/budget/targets.js'
 
-/** The state as plainly as it can be said, to hold the compact one against. */
+/** The state as plain maps, too simple to be wrong: what every other one is compared with. */
 export class NaiveState extends BudgetState {
   registry: Registry = emptyRegistry
   pending: readonly SpendPart[] = []
-  readonly balances = new Map<string, Balance>()
-  readonly reservations = new Map<string, Reservation>()
-  readonly keys = new Map<string, number>()
-  readonly units = new Map<string, number[]>()
-  readonly counted = new Map<string, number>()
+  readonly #balances = new Map<string, { readonly ref: BudgetRef; readonly balance: Balance }>()
+  readonly #reservations = new Map<string, Reservation>()
+  readonly #keys = new Map<string, number[]>()
+  readonly #history = new Map<string, number[]>()
+  readonly #counts = new Map<string, number>()
 
   balance(ref: BudgetRef): Balance | undefined {
-    return this.balances.get(nameOf(ref))
+    return this.#balances.get(nameOf(ref.policy, ref.generation, ref.key))?.balance
   }
 
-  setBalance(ref: BudgetRef, balance: Balance): void {
-    this.balances.set(nameOf(ref), balance)
+  setBalance({ policy, generation, key }: BudgetRef, balance: Balance): void {
+    this.#balances.set(nameOf(policy, generation, key), { ref: { policy, generation, key }, balance })
   }
 
   reservation(source: string, id: string): Reservation | undefined {
-    return this.reservations.get(JSON.stringify([source, id]))
+    return this.#reservations.get(nameOf(source, id))
   }
 
   openReservation(reservation: Reservation): void {
-    this.reservations.set(JSON.stringify([reservation.source, reservation.id]), reservation)
+    this.#reservations.set(nameOf(reservation.source, reservation.id), reservation)
   }
 
   closeReservation(source: string, id: string): void {
-    this.reservations.delete(JSON.stringify([source, id]))
+    this.#reservations.delete(nameOf(source, id))
   }
 
   overdue(at: string, limit: number): readonly Reservation[] {
-    return [...this.reservations.values()]
+    return this.openReservations()
       .filter(({ expiresAt }) => expiresAt <= at)
-      .sort((one, other) => (one.expiresAt < other.expiresAt ? -1 : 1))
+      .sort((one, other) =>
+        one.expiresAt < other.expiresAt ? -1 : one.expiresAt > other.expiresAt ? 1 : one.seq - other.seq,
+      )
       .slice(0, limit)
   }
 
+  openReservations(): Reservation[] {
+    return [...this.#reservations.values()]
+  }
+
   rememberKey(family: KeyFamily, source: string, id: string, seq: number): void {
-    this.keys.set(JSON.stringify([family, source, id]), seq)
+    const name = nameOf(family, source, id)
+    this.#keys.set(name, [...(this.#keys.get(name) ?? []), seq])
   }
 
   candidates(family: KeyFamily, source: string, id: string): readonly number[] {
-    const seq = this.keys.get(JSON.stringify([family, source, id]))
-    return seq === undefined ? [] : [seq]
+    return this.#keys.get(nameOf(family, source, id)) ?? []
   }
 
   rememberUnit(unit: string, seq: number): void {
-    this.units.set(unit, [...(this.units.get(unit) ?? []), seq])
+    const history = this.#history.get(unit) ?? []
+    if (history.at(-1) !== seq) this.#history.set(unit, [...history, seq])
+  }
+
+  unitHistory(
+    unit: string,
+    { after = -1, limit }: { readonly after?: number; readonly limit: number },
+  ): readonly number[] {
+    return (this.#history.get(unit) ?? []).filter((seq) => seq > after).slice(0, limit)
+  }
+
+  unitBudgets(unit: string): readonly BudgetRef[] {
+    return this.budgets().filter(({ policy, generation, key }) => {
+      const versions = this.registry.policies.get(policy)?.versions ?? []
+      const scope = versions.find((version) => version.generation === generation)?.scope ?? []
+      return unitOfKey({ scope }, key) === unit
+    })
+  }
+
+  budgets(): readonly BudgetRef[] {
+    return [...this.#balances.values()].map(({ ref }) => ref)
   }
 
   count(type: string, times = 1): void {
-    this.counted.set(type, (this.counted.get(type) ?? 0) + times)
+    this.#counts.set(type, (this.#counts.get(type) ?? 0) + times)
+  }
+
+  counts(): ReadonlyMap<string, number> {
+    return this.#counts
+  }
+
+  /** A copy that goes its own way: the values in it are never changed in place. */
+  copy(): NaiveState {
+    const copy = new NaiveState()
+    copy.registry = this.registry
+    copy.pending = this.pending
+    for (const [name, value] of this.#balances) copy.#balances.set(name, value)
+    for (const [name, value] of this.#reservations) copy.#reservations.set(name, value)
+    for (const [name, value] of this.#keys) copy.#keys.set(name, value)
+    for (const [name, value] of this.#history) copy.#history.set(name, value)
+    for (const [name, value] of this.#counts) copy.#counts.set(name, value)
+    return copy
   }
 }
 
-const nameOf = ({ policy, generation, key }: BudgetRef): string => JSON.stringify([policy, generation, key])
+const nameOf = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)

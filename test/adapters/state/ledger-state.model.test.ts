@@ -1,0 +1,319 @@
+import { copyFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { LedgerState } from '../../../src/adapters/state/ledger-state.js'
+import type { StatePosition } from '../../../src/adapters/state/state-position.js'
+import type { Balance, Sums } from '../../../src/budget/balance.js'
+import type { SpendPart } from '../../../src/budget/events.js'
+import { activePolicies } from '../../../src/budget/evolve-registry.js'
+import type { Attribute } from '../../../src/budget/policy.js'
+import { emptyRegistry, type Registry } from '../../../src/budget/registry.js'
+import type { BudgetState } from '../../../src/budget/state.js'
+import { policyTerms } from '../../budget/test-ledger.js'
+import { NaiveState } from '../../support/naive-state.js'
+import { temporaryFolder } from '../../support/temporary-folder.js'
+
+/** `RUNS=5000 npx vitest run test/adapters/state` is the long form. */
+const RUNS = Number(process.env['RUNS'] ?? 60)
+
+interface Kind {
+  readonly policy: string
+  readonly generation: number
+  readonly scope: readonly Attribute[]
+  readonly rows: number
+  readonly windowed: boolean
+  readonly keys: readonly string[]
+}
+
+const UNITS = ['ada', 'bob', 'zoë', '名前', 'a\u{1f600}', 'x'.repeat(256)]
+const PAIRS = UNITS.flatMap((unit) => ['eve', 'mallory'].map((analyst) => JSON.stringify([unit, analyst])))
+const KINDS: readonly Kind[] = [
+  { policy: 'person', generation: 1, scope: ['unit'], rows: 1, windowed: false, keys: UNITS },
+  { policy: 'person', generation: 2, scope: ['unit'], rows: 3, windowed: false, keys: UNITS },
+  { policy: 'pair', generation: 1, scope: ['unit', 'analyst'], rows: 2, windowed: false, keys: PAIRS },
+  { policy: 'daily', generation: 1, scope: ['unit', 'analyst'], rows: 1, windowed: true, keys: PAIRS },
+  { policy: 'set', generation: 1, scope: ['dataset'], rows: 10, windowed: true, keys: ['ada', 'census', '[]'] },
+]
+
+const REGISTRY: Registry = (() => {
+  const ids = new Set(KINDS.map(({ policy }) => policy))
+  const policies = new Map(
+    [...ids].map((id) => {
+      const versions = KINDS.filter(({ policy }) => policy === id).map(({ generation, scope }, index) => ({
+        ...policyTerms({ id, scope }),
+        version: index + 1,
+        generation,
+      }))
+      return [id, { versions, active: 1, proposal: null, last: versions.length, changes: [] }] as const
+    }),
+  )
+  return { ...emptyRegistry, ledger: 'ledger', policies, active: activePolicies(policies) }
+})()
+
+/** A state, what it must be, and what its file must be. */
+interface Model {
+  readonly path: string
+  readonly folder: string
+  state: LedgerState
+  now: NaiveState
+  kept: NaiveState
+  position: StatePosition | undefined
+  seq: number
+}
+
+type Step = (model: Model) => void
+
+const both =
+  (change: (state: BudgetState, seq: number) => void): Step =>
+  (model) => {
+    model.seq++
+    change(model.state, model.seq)
+    change(model.now, model.seq)
+  }
+
+const sum = fc.oneof(
+  fc.constant(0n),
+  fc.bigInt(0n, 10n ** 16n),
+  fc.bigInt(2n ** 53n - 2n, 2n ** 53n + 2n),
+  fc.bigInt(0n, 10n ** 30n),
+)
+const sumsOf = (rows: number): fc.Arbitrary<Sums> =>
+  fc.record({
+    finite: fc.array(sum, { minLength: rows, maxLength: rows }),
+    infinite: fc.array(fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.nat(9)), {
+      minLength: rows,
+      maxLength: rows,
+    }),
+  })
+const zeros = (rows: number): Sums => ({ finite: new Array(rows).fill(0n), infinite: new Array(rows).fill(0) })
+
+const balanceOf = (kind: Kind): fc.Arbitrary<Balance> =>
+  fc
+    .tuple(
+      sumsOf(kind.rows),
+      sumsOf(kind.rows),
+      fc.oneof(fc.constant(zeros(kind.rows)), sumsOf(kind.rows)),
+      fc.constantFrom('2026-01-05', '2026-01-06', '2026-01-07'),
+    )
+    .map(([lifetime, spent, reserved, window]) =>
+      kind.windowed
+        ? { window, spent, reserved, lifetime }
+        : { window: 'lifetime', spent: lifetime, reserved, lifetime },
+    )
+
+const id = fc.nat(8).map((number) => `r${number}`)
+const at = fc.nat(20).map((seconds) => new Date(Date.UTC(2026, 0, 5, 0, 0, seconds)).toISOString())
+
+const changes: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc
+      .constantFrom(...KINDS)
+      .chain((kind) => fc.tuple(fc.constant(kind), fc.constantFrom(...kind.keys), balanceOf(kind)))
+      .map(([{ policy, generation }, key, balance]) =>
+        both((state) => state.setBalance({ policy, generation, key }, balance)),
+      ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(fc.constantFrom('request', 'close'), id, fc.integer({ min: 0, max: 2 ** 34 })).map(
+      ([family, name, jump]): Step =>
+        (model) => {
+          model.seq += jump
+          both((state, seq) => state.rememberKey(family as 'request' | 'close', 'trainer', name, seq))(model)
+        },
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(fc.constantFrom(...UNITS), fc.boolean()).map(([unit, twice]) =>
+      both((state, seq) => {
+        state.rememberUnit(unit, seq)
+        if (twice) state.rememberUnit(unit, seq)
+      }),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(id, at, sumsOf(2)).map(([name, expiresAt, { finite }]) =>
+      both((state, seq) =>
+        state.openReservation({
+          source: 'trainer',
+          id: name,
+          seq,
+          hash: 'h',
+          expiresAt,
+          units: ['ada'],
+          held: [
+            { policy: 'pair', version: 1, generation: 1, window: 'lifetime', cost: ['INF', ...finite], keys: ['k"ey'] },
+          ],
+        }),
+      ),
+    ),
+  },
+  { weight: 2, arbitrary: id.map((name) => both((state) => state.closeReservation('trainer', name))) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('SpendAccepted', 'SpendPart').map((type) => both((state) => state.count(type))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constant(
+      both((state, seq) => {
+        state.registry = { ...state.registry, violations: [...state.registry.violations, seq] }
+      }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.nat(3).map((count) =>
+      both((state) => {
+        state.pending = Array.from({ length: count }, (_, part) => ({
+          source: 's',
+          id: 'i',
+          part,
+          units: ['ü'],
+          dropped: [],
+        }))
+      }),
+    ),
+  },
+)
+
+const flush: Step = (model) => {
+  const { seq, state } = model
+  const position = { epoch: 0, block: seq, seq, leaf: seq.toString(16).padStart(64, '0') }
+  expectFileToBe(model, model.kept, model.position)
+  state.flush(position)
+  model.kept = model.now.copy()
+  model.position = position
+  expectFileToBe(model, model.kept, model.position)
+}
+
+const reopen: Step = (model) => {
+  model.state.close()
+  model.state = LedgerState.open(model.path, { ledger: 'ledger' })
+  // Nothing was ever flushed: the caller begins from nothing.
+  if (model.position === undefined) model.state.registry = REGISTRY
+  model.now = model.kept.copy()
+}
+
+/** A flush that fails after it has written almost everything. */
+const failedFlush: Step = ({ state, now, seq }) => {
+  state.pending = [{ part: 1n } as unknown as SpendPart]
+  expect(() => state.flush({ epoch: 0, block: 0, seq, leaf: '' })).toThrow('not written')
+  state.pending = now.pending
+}
+
+const steps = fc.oneof(
+  { weight: 20, arbitrary: changes },
+  { weight: 3, arbitrary: fc.constant(flush) },
+  { weight: 1, arbitrary: fc.constant(reopen) },
+  { weight: 1, arbitrary: fc.constant(failedFlush) },
+)
+
+test('the state is what plain maps say, and its file what they said at the last flush, whatever happens in between', () => {
+  fc.assert(
+    fc.property(fc.array(steps, { maxLength: 80 }), (sequence) => {
+      const folder = temporaryFolder()
+      const path = join(folder, 'state.db')
+      const naive = new NaiveState()
+      naive.registry = REGISTRY
+      const model: Model = {
+        path,
+        folder,
+        state: LedgerState.open(path, { ledger: 'ledger' }),
+        now: naive,
+        kept: naive.copy(),
+        position: undefined,
+        seq: 0,
+      }
+      model.state.registry = REGISTRY
+      for (const step of sequence) {
+        step(model)
+        expectSame(model.state, model.now)
+      }
+      flush(model)
+      reopen(model)
+      expectSame(model.state, model.now)
+      model.state.close()
+    }),
+    { numRuns: RUNS },
+  )
+})
+
+test('a state without a file is what plain maps say', () => {
+  fc.assert(
+    fc.property(fc.array(changes, { maxLength: 80 }), (sequence) => {
+      const naive = new NaiveState()
+      naive.registry = REGISTRY
+      const model: Model = {
+        path: '',
+        folder: '',
+        state: LedgerState.memory(),
+        now: naive,
+        kept: naive,
+        position: undefined,
+        seq: 0,
+      }
+      model.state.registry = REGISTRY
+      for (const step of sequence) step(model)
+      expectSame(model.state, model.now)
+    }),
+    { numRuns: RUNS },
+  )
+})
+
+let copies = 0
+
+/** What a process that starts now would find, had this one been killed. */
+const expectFileToBe = ({ path, folder }: Model, kept: NaiveState, position: StatePosition | undefined): void => {
+  const other = join(folder, `copy-${copies++}.db`)
+  for (const suffix of ['', '-wal', '-journal']) {
+    if (existsSync(`${path}${suffix}`)) copyFileSync(`${path}${suffix}`, `${other}${suffix}`)
+  }
+  const found = LedgerState.open(other, { ledger: 'ledger' })
+  expect(found.rebuilt).toBeUndefined()
+  expect(found.position).toEqual(position)
+  if (position !== undefined) expectSame(found, kept)
+  found.close()
+}
+
+const expectSame = (state: LedgerState, naive: NaiveState): void => {
+  expect(state.registry).toEqual(naive.registry)
+  expect(state.pending).toEqual(naive.pending)
+  expect([...state.counts()].sort()).toEqual([...naive.counts()].sort())
+  for (const { policy, generation, keys, windowed } of KINDS) {
+    for (const key of keys) {
+      const balance = state.balance({ policy, generation, key })
+      expect(balance).toEqual(naive.balance({ policy, generation, key }))
+      if (!windowed) expect(balance?.spent).toBe(balance?.lifetime)
+    }
+  }
+  for (const unit of [...UNITS, 'nobody']) {
+    expect(sortedRefs(state.unitBudgets(unit))).toEqual(sortedRefs(naive.unitBudgets(unit)))
+    for (const page of [{ limit: 1000 }, { after: 40, limit: 3 }, { after: 2 ** 33, limit: 1 }]) {
+      expect(state.unitHistory(unit, page)).toEqual(naive.unitHistory(unit, page))
+    }
+  }
+  expect([...state.openReservations()].sort(bySeq)).toEqual(naive.openReservations().sort(bySeq))
+  for (const second of ['00', '05', '20']) {
+    for (const limit of [0, 1, 3, 100]) {
+      const instant = `2026-01-05T00:00:${second}.000Z`
+      expect(state.overdue(instant, limit)).toEqual(naive.overdue(instant, limit))
+    }
+  }
+  for (let number = 0; number < 9; number++) {
+    expect(state.reservation('trainer', `r${number}`)).toEqual(naive.reservation('trainer', `r${number}`))
+    for (const family of ['request', 'close'] as const) {
+      const found = [...state.candidates(family, 'trainer', `r${number}`)].sort((one, other) => one - other)
+      expect(found).toEqual(naive.candidates(family, 'trainer', `r${number}`))
+    }
+  }
+}
+
+const bySeq = (one: { readonly seq: number }, other: { readonly seq: number }): number => one.seq - other.seq
+
+const sortedRefs = (refs: ReturnType<NaiveState['unitBudgets']>): readonly string[] =>
+  refs.map(({ policy, generation, key }) => JSON.stringify([policy, generation, key])).sort()
