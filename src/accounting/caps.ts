@@ -2,33 +2,21 @@ import { bestOrder, largestDivergence } from './conversion.js'
 import { AccountingError, unreachable } from './errors.js'
 import { ofRational, quotient } from './exact/interval.js'
 import { floorScaled } from './exact/rounding.js'
-import { inTranscendentalRange, integerFrom } from './fields.js'
-import { automaticOrders, plannedOrder } from './orders.js'
+import { inTranscendentalRange } from './fields.js'
+import { type Converted, divergenceCap, type OrderTerms, orderShares, requireConversionDelta } from './order-shares.js'
 import {
-  add,
   compare,
-  divide,
   floorDivide,
   isZero,
+  keptText,
   ONE,
   parseRational,
   type Rational,
-  rational,
-  rationalText,
   subtract,
   ZERO,
 } from './rational.js'
 import type { Release } from './release.js'
-import {
-  type Cap,
-  LARGEST_CAP,
-  LARGEST_ORDER,
-  type Metric,
-  type Row,
-  rdpRow,
-  SCALE_DELTA,
-  SCALE_LOSS,
-} from './units.js'
+import { type Cap, LARGEST_CAP, type Metric, type Row, rdpRow, SCALE_DELTA, SCALE_LOSS } from './units.js'
 
 /** What a budget is asked to guarantee; amounts as decimal strings, fractions or JSON numbers. */
 export interface BudgetTerms {
@@ -45,12 +33,6 @@ export interface BudgetTerms {
   readonly alphaStar?: unknown
 }
 
-export interface OrderTerms {
-  /** An integer from 2 to 1024, or `inf`. */
-  readonly alpha: unknown
-  readonly deltaShare?: unknown
-}
-
 /** The caps that hold a budget to its terms, and what else is fixed with them. */
 export interface BudgetCaps {
   readonly and: readonly Row[]
@@ -65,7 +47,6 @@ export interface BudgetCaps {
   readonly warnings: readonly string[]
 }
 
-const MOST_ORDERS = 64
 const EIGHTHS = 8n
 
 /**
@@ -94,13 +75,6 @@ export function capsFor(terms: BudgetTerms): BudgetCaps {
   }
 }
 
-/** The terms of a budget that converts: ε above 0 and the two parts of δ. */
-interface Converted {
-  readonly epsilon: Rational
-  readonly deltaConv: Rational
-  readonly deltaExt: Rational
-}
-
 function converted(terms: BudgetTerms, epsilon: Rational, delta: Rational): Converted {
   const pointer = '/deltaForSpends'
   const deltaExt = terms.deltaForSpends === undefined ? ZERO : parseRational(terms.deltaForSpends, pointer)
@@ -123,7 +97,7 @@ const basicCaps = (epsilon: Rational, delta: Rational): BudgetCaps => ({
   or: [],
   caps: { eps: lossCap(epsilon), delta: deltaCap(delta) },
   deltaConv: '0',
-  deltaExt: rationalText(delta),
+  deltaExt: keptText(delta, '/delta'),
   warnings: [],
 })
 
@@ -137,9 +111,9 @@ function zcdpCaps(terms: BudgetTerms, { epsilon, deltaConv, deltaExt }: Converte
     and: ['rho', 'delta'],
     or: [],
     caps: { rho, delta: deltaCap(deltaExt) },
-    alphaStar: rationalText(alphaStar),
-    deltaConv: rationalText(deltaConv),
-    deltaExt: rationalText(deltaExt),
+    alphaStar: keptText(alphaStar, '/alphaStar'),
+    deltaConv: keptText(deltaConv, '/deltaForSpends'),
+    deltaExt: keptText(deltaExt, '/deltaForSpends'),
     warnings: rho === 'DEAD' ? ['the budget has no room for any positive cost'] : [],
   }
 }
@@ -157,86 +131,12 @@ function rdpCaps(terms: BudgetTerms, converted: Converted): BudgetCaps {
     and: ['delta'],
     or,
     caps,
-    orders: shares.map(({ alpha, share }) => ({ alpha, deltaShare: rationalText(share) })),
-    deltaConv: rationalText(deltaConv),
-    deltaExt: rationalText(deltaExt),
+    orders: shares.map(({ alpha, share }) => ({ alpha, deltaShare: keptText(share, '/delta') })),
+    deltaConv: keptText(deltaConv, '/deltaForSpends'),
+    deltaExt: keptText(deltaExt, '/deltaForSpends'),
     warnings,
   }
 }
-
-interface OrderShare {
-  readonly alpha: number | 'inf'
-  readonly share: Rational
-}
-
-function orderShares(terms: BudgetTerms, converted: Converted): { shares: readonly OrderShare[]; warnings: string[] } {
-  if (terms.orders !== undefined) return namedShares(terms.orders, converted.deltaConv)
-  requireConversionDelta(converted.deltaConv)
-  if (terms.plannedFor === undefined) return { shares: automaticShares(converted), warnings: [] }
-  const { epsilon, deltaConv } = converted
-  const alpha = plannedOrder(terms.plannedFor, (order) => divergenceCap(epsilon, order, deltaConv))
-  const atEnd = alpha === 2 || alpha === 256
-  const warnings = atEnd ? [`the planned spend fits best at order ${alpha}, the end of what is tried`] : []
-  return { shares: [{ alpha, share: deltaConv }], warnings }
-}
-
-/** Equal shares for the automatic orders; those that stay without a cap give theirs back. */
-function automaticShares({ epsilon, deltaConv }: Converted): readonly OrderShare[] {
-  let orders = automaticOrders(epsilon, deltaConv)
-  for (;;) {
-    const share = equalShare(deltaConv, orders.length)
-    const live = orders.filter((order) => divergenceCap(epsilon, order, share) > 0n)
-    if (live.length === orders.length) return [WITHOUT_DELTA, ...orders.map((alpha) => ({ alpha, share }))]
-    orders = live
-  }
-}
-
-function namedShares(
-  orders: readonly OrderTerms[],
-  deltaConv: Rational,
-): { shares: readonly OrderShare[]; warnings: string[] } {
-  if (orders.length === 0 || orders.length > MOST_ORDERS) {
-    throw new AccountingError('INVALID', `a budget has 1 to ${MOST_ORDERS} orders`, '/orders')
-  }
-  const alphas = orders.map(({ alpha }, index) => orderFrom(alpha, `/orders/${index}/alpha`))
-  const twice = alphas.findIndex((alpha, index) => alphas.indexOf(alpha) < index)
-  if (twice >= 0) throw new AccountingError('INVALID', 'an order is given twice', `/orders/${twice}/alpha`)
-  const finite = orders.filter((_, index) => alphas[index] !== 'inf')
-  const named = finite.filter(({ deltaShare }) => deltaShare !== undefined)
-  if (named.length > 0 && named.length < finite.length) {
-    throw new AccountingError('INVALID', 'give deltaShare with every finite order or with none', '/orders')
-  }
-  const equal = equalShare(deltaConv, finite.length)
-  const shares = alphas.map((alpha, index) => ({
-    alpha,
-    share: shareOf(alpha, orders[index]!.deltaShare, equal, `/orders/${index}/deltaShare`),
-  }))
-  const total = shares.reduce((all, { share }) => add(all, share), ZERO)
-  const left = compare(deltaConv, total)
-  if (left < 0) {
-    const both = `${rationalText(total)}, more than the ${rationalText(deltaConv)} there is for the conversion`
-    throw new AccountingError('OUT_OF_RANGE', `the shares of delta add up to ${both}`, '/orders')
-  }
-  return { shares, warnings: left > 0 ? ['the orders leave a part of delta unused'] : [] }
-}
-
-function shareOf(alpha: number | 'inf', given: unknown, equal: Rational, pointer: string): Rational {
-  if (given === undefined) return alpha === 'inf' ? ZERO : equal
-  const share = inTranscendentalRange(parseRational(given, pointer), pointer)
-  if (alpha === 'inf' && !isZero(share)) {
-    throw new AccountingError('OUT_OF_RANGE', 'order inf needs no share of delta', pointer)
-  }
-  return share
-}
-
-const WITHOUT_DELTA: OrderShare = { alpha: 'inf', share: ZERO }
-
-const equalShare = (delta: Rational, orders: number): Rational =>
-  orders === 0 ? ZERO : divide(delta, rational(BigInt(orders)))
-
-/** ⌊10¹⁵ · (ε + (ln δ + ln α)/(α-1) - ln(1 - 1/α))⌋. */
-const divergenceCap = (epsilon: Rational, order: number, share: Rational): bigint =>
-  floorScaled(largestDivergence(epsilon, rational(BigInt(order)), share), SCALE_LOSS)
 
 function orderCap(epsilon: Rational, alpha: number | 'inf', share: Rational): Cap {
   if (alpha === 'inf') return capOf(lossCap(epsilon))
@@ -256,15 +156,6 @@ function withinRange(units: bigint): bigint {
     `the cap of ${units} units is above the largest, ${LARGEST_CAP}`,
     '/epsilon',
   )
-}
-
-function requireConversionDelta(deltaConv: Rational): void {
-  if (!isZero(deltaConv)) return
-  throw new AccountingError('OUT_OF_RANGE', 'the conversion needs a delta above deltaForSpends', '/delta')
-}
-
-function orderFrom(alpha: unknown, pointer: string): number | 'inf' {
-  return alpha === 'inf' ? 'inf' : Number(integerFrom(alpha, 2n, BigInt(LARGEST_ORDER), pointer))
 }
 
 function conversionOrder(alphaStar: unknown): Rational {

@@ -70,7 +70,7 @@ export function parseRational(value: unknown, pointer = ''): Rational {
 
 /**
  * The one text of a value: a decimal where it ends within 60 digits (`0.1`, `1e-20`), else the fraction (`1/3`).
- * `parseRational` reads it back as the same value.
+ * `parseRational` reads it back as the same value, unless a fraction of more digits came out of a computation.
  */
 export function rationalText(value: Rational): string {
   const decimal = decimalDigits(value)
@@ -82,6 +82,17 @@ export function rationalText(value: Rational): string {
   if (exponent >= 0) return digits + '0'.repeat(exponent)
   if (point > 0) return `${digits.slice(0, point)}.${digits.slice(point)}`
   return `0.${'0'.repeat(-point)}${digits}`
+}
+
+/** The text of a value that a record keeps. @throws AccountingError `OUT_OF_RANGE` where it could not be read back. */
+export function keptText(value: Rational, pointer: string): string {
+  const text = rationalText(value)
+  try {
+    parseRational(text)
+  } catch {
+    throw new AccountingError('OUT_OF_RANGE', `${show(text)} has too many digits to be kept; use fewer`, pointer)
+  }
+  return text
 }
 
 function textOf(value: unknown, pointer: string): string {

@@ -1,4 +1,5 @@
-import { type BudgetCaps, capsFor, type OrderTerms } from '../accounting/caps.js'
+import { type BudgetCaps, capsFor } from '../accounting/caps.js'
+import type { OrderTerms } from '../accounting/order-shares.js'
 import { type Metric, orderOf, type Row } from '../accounting/units.js'
 import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
 import { type Options, parseOptions } from './options.js'

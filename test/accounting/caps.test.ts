@@ -5,9 +5,9 @@ import { largestDivergence } from '../../src/accounting/conversion.js'
 import { costOf } from '../../src/accounting/cost.js'
 import { AccountingError } from '../../src/accounting/errors.js'
 import { floorScaled } from '../../src/accounting/exact/rounding.js'
-import { parseRational, rational } from '../../src/accounting/rational.js'
+import { add, parseRational, rational, rationalText } from '../../src/accounting/rational.js'
 import { parseRelease } from '../../src/accounting/release.js'
-import { rdpRow, SCALE_LOSS } from '../../src/accounting/units.js'
+import { type Metric, rdpRow, SCALE_LOSS } from '../../src/accounting/units.js'
 
 function outcome(terms: BudgetTerms): string {
   try {
@@ -171,6 +171,30 @@ test('what cannot be a guarantee is refused', () => {
   expect(outcome({ ...zcdp, deltaForSpends: '2e-6' })).toBe('OUT_OF_RANGE /deltaForSpends')
   expect(outcome({ ...zcdp, epsilon: '0' })).toBe('OUT_OF_RANGE /epsilon')
   expect(outcome({ ...zcdp, alphaStar: '1' })).toBe('OUT_OF_RANGE /alphaStar')
+})
+
+test('the terms that are kept give the same caps again', () => {
+  const amounts = fc.tuple(fc.integer({ min: 1, max: 9_999 }), fc.integer({ min: 1, max: 9_999 }))
+  fc.assert(
+    fc.property(
+      amounts,
+      fc.integer({ min: 3, max: 12 }),
+      fc.constantFrom<Metric>('zcdp', 'rdp'),
+      ([e, d], power, metric) => {
+        const delta = `${d}e-${power + 4}`
+        const terms = { metric, epsilon: `${e}/997`, deltaForSpends: `1e-${power + 5}` } as const
+        const first = capsFor({ ...terms, delta })
+        const { alphaStar, orders, deltaConv, deltaExt } = first
+        const again = rationalText(add(parseRational(deltaConv), parseRational(deltaExt)))
+        const kept = capsFor({ ...terms, delta: again, deltaForSpends: deltaExt, alphaStar, orders })
+        expect(kept).toEqual({ ...first, warnings: kept.warnings })
+      },
+    ),
+    { numRuns: 60 },
+  )
+  const seventh = { ...rdp, orders: [2, 3, 4, 5, 6, 7, 8].map((alpha) => ({ alpha })) }
+  expect(outcome({ ...seventh, delta: `0.${'1'.repeat(60)}` })).toBe('accepted')
+  expect(outcome({ ...seventh, delta: `0.${'1'.repeat(59)}3` })).toBe('OUT_OF_RANGE /delta')
 })
 
 test('a larger ε or δ never gives a smaller cap', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { capsFor } from '../../src/accounting/caps.js'
 import { costOf, costsOf } from '../../src/accounting/cost.js'
+import { costAtPrice, pricesOf } from '../../src/accounting/price.js'
 import { parseRational } from '../../src/accounting/rational.js'
 import { parseRelease, withCount } from '../../src/accounting/release.js'
 import { type Cost, type Relation, type Row, rdpRow, SCALE_LOSS } from '../../src/accounting/units.js'
@@ -145,6 +146,24 @@ test('every cap is the exact number, rounded down', () => {
       const units = reference.floorUnits(reference.largestDivergence(fixed(epsilon), fixed(delta), order), SCALE_LOSS)
       const { caps } = capsFor({ metric: 'rdp', epsilon, delta, orders: [{ alpha: order }] })
       expect(caps[rdpRow(order)]).toBe(units > 0n ? units : 'DEAD')
+    }),
+    runs,
+  )
+})
+
+test('the price of one run gives the cost of any count', () => {
+  const rows: readonly Row[] = ['eps', 'rho', 'rdp:2', 'rdp:32']
+  fc.assert(
+    fc.property(epsilons, probabilities, counts, (epsilon, probability, count) => {
+      const sampling = { method: 'poisson', probability }
+      for (const body of [
+        { mechanism: 'exponential', epsilon },
+        { mechanism: 'declared_pure', epsilon, sampling },
+      ]) {
+        const release = withCount(parseRelease(body, 'add_or_remove_one'), count)
+        const prices = pricesOf(release.parts[0]!.mechanism, release.relation, rows)
+        for (const row of rows) expect(costAtPrice(prices.get(row)!, count)).toBe(costOf(release, row))
+      }
     }),
     runs,
   )
