@@ -7,6 +7,7 @@ import { readConfiguration } from '../../src/configuration.js'
 import { PROBLEMS } from '../../src/http/problem.js'
 import { type Served, start } from '../../src/main.js'
 import { codeIn, pretty, readPage, sectionNamed, tableRows } from './markdown.js'
+import { steady } from './steady.js'
 
 interface Operation {
   readonly security: readonly Readonly<Record<string, unknown>>[]
@@ -149,22 +150,6 @@ const ask = (role: string, method: string, path: string, body: string | undefine
     },
     ...(body === undefined ? {} : { body }),
   })
-
-/** What differs on every run, by name: so the page stays the same. */
-const steady = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(steady)
-  if (typeof value === 'string') return steadyText(value)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, steady(inner)]))
-}
-
-const steadyText = (text: string): string =>
-  text
-    .replace(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<uuid>')
-    .replace(/\b[0-9a-f]{64}\b/g, '<64 hex digits>')
-    .replace(/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<instant>')
-    .replace(/\b\d{4}-\d\d-\d\d\b/g, '<day>')
-    .replace(/^[\w-]{43}$/, '<43 characters>')
 
 test.each([
   ['an unknown path, without a token', 'anyone', 'GET', '/v1/nothing', undefined, {}, 'NOT_FOUND'],

@@ -136,9 +136,9 @@ export const run = async (): Promise<Run> => {
   return run.written()
 }
 
-const gaussian: JsonObject = { mechanism: 'gaussian', noiseMultiplier: '10' }
+export const gaussian: JsonObject = { mechanism: 'gaussian', noiseMultiplier: '10' }
 
-const policy = (epsilon: string): PolicyTerms => {
+export const policy = (epsilon: string): PolicyTerms => {
   const { and, or, caps, deltaConv, deltaExt, alphaStar } = capsFor({ metric: 'zcdp', epsilon, delta: '1e-6' })
   return {
     id: 'person',

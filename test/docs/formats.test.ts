@@ -11,7 +11,7 @@ import { canonicalJson } from '../../src/ledger/canonical.js'
 import { MerkleTree } from '../../src/ledger/merkle.js'
 import type { JsonObject } from '../../src/ledger/record.js'
 import { signingKeyFrom } from '../../src/ledger/signing.js'
-import { openProof, proofOf } from '../../src/recovery/proof.js'
+import { openProof, proofOf, proofText } from '../../src/recovery/proof.js'
 import { type Verification, Verifier } from '../../src/recovery/verify.js'
 import { type Example, LEDGER, run } from './example-ledger.js'
 import { exampleProblem, pretty } from './markdown.js'
@@ -90,7 +90,7 @@ test('the receipt in the page is the one that the answer has', () => {
 
 test('the proof in the page is what a verification of the run says and signs', () => {
   const envelope = proof()
-  const { statement } = openProof(envelope, SIGNING.publicKey)
+  const { statement } = openProof(proofText(envelope), SIGNING.publicKey)
   expect(problem('Recovery proof', 'json proof', pretty(shortened(statement)))).toBeUndefined()
   const short = { ...envelope, payload: `${envelope.payload.slice(0, 60)}…` }
   expect(problem('Recovery proof', 'json envelope', pretty(short))).toBeUndefined()
