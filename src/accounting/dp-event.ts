@@ -115,7 +115,8 @@ function singleOf(name: string, fields: Fields, relation: Relation): Mechanism {
       }
     case 'DiscreteGaussianDpEvent':
       refuseUnderReplacement(name, relation, fields.pointer)
-      if (fields.has('dimension')) fields.take('dimension')
+      // The bound is the same in every dimension; null means that it is not known.
+      if (fields.has('dimension') && fields.take('dimension') !== null) fields.integer('dimension', 1n, LARGEST_INTEGER)
       return discreteGaussian(
         fields.positive('sigma'),
         fields.has('sensitivity') ? fields.positive('sensitivity') : ONE,

@@ -137,7 +137,11 @@ describe('neighbouring relations', () => {
     ['Opacus history', { opacusHistory: [[1, 0.1, 1]] }, [A]],
     ['Gaussian event', event('GaussianDpEvent', { noise_multiplier: 1 }), [A, 'replace_special']],
     ['Laplace event', event('LaplaceDpEvent', { noise_multiplier: 1 }), [A, 'replace_special']],
-    ['discrete Gaussian event', event('DiscreteGaussianDpEvent', { sigma: 1 }), [A, 'replace_special']],
+    [
+      'discrete Gaussian event',
+      event('DiscreteGaussianDpEvent', { sigma: 1, dimension: null }),
+      [A, 'replace_special'],
+    ],
     [
       'discrete Laplace event',
       event('DiscreteLaplaceDpEvent', { noise_parameter: 1, sensitivity: 1 }),
