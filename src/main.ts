@@ -17,9 +17,6 @@ export interface Served {
   close(): Promise<void>
 }
 
-/** How long requests in flight may take once the service is told to stop. */
-const GRACE_MS = 10_000
-
 /** Serves an open ledger over HTTP until it is closed or the process gets SIGTERM or SIGINT. */
 export const start = async (options: {
   readonly service: Service
@@ -36,13 +33,7 @@ export const start = async (options: {
   app.get(Metrics).observe(app.getHttpAdapter().getInstance())
   SwaggerModule.setup('docs', app, openApiDocument(app), { jsonDocumentUrl: 'docs/openapi.json', raw: ['json'] })
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true })
-  const http = app.getHttpServer()
   await app.listen(port, host)
-  const { port: given } = http.address() as AddressInfo
-  const end = async (): Promise<void> => {
-    // A client that reads a long answer slowly must not keep the ledger open for ever.
-    const impatient = setTimeout(() => http.closeAllConnections(), GRACE_MS)
-    await app.close().finally(() => clearTimeout(impatient))
-  }
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${given}`, close: end }
+  const { port: given } = app.getHttpServer().address() as AddressInfo
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${given}`, close: () => app.close() }
 }

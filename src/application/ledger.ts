@@ -197,7 +197,7 @@ const parsed = (item: unknown, source: string): ParsedRequest | Error => {
   try {
     return parseRequest('spend', item, source)
   } catch (error) {
-    if (error instanceof AccountingError) return error
+    if (error instanceof AccountingError || error instanceof LedgerError) return error
     throw error
   }
 }

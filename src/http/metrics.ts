@@ -51,7 +51,7 @@ export class Metrics {
       collect() {
         this.reset()
         const counts = service.state.counts()
-        for (const [type, labels] of Object.entries(DECISIONS)) this.inc({ ...labels }, counts[type] ?? 0)
+        for (const [type, labels] of Object.entries(DECISIONS)) this.inc({ ...labels }, counts.get(type) ?? 0)
       },
     })
   }

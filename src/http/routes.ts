@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 
 interface Route {
   readonly method: string
+  readonly url: string
   readonly pattern: RegExp
 }
 
@@ -13,13 +14,15 @@ export const rememberRoutes = (server: FastifyInstance): void => {
   routesOf.set(server.server, routes)
   server.addHook('onRoute', ({ method, url }) => {
     if (url.includes('*')) return
-    for (const one of [method].flat()) routes.push({ method: one, pattern: patternOf(url) })
+    for (const one of [method].flat()) routes.push({ method: one, url, pattern: patternOf(url) })
   })
 }
 
-/** The methods that some route takes for this path. */
+/** The methods of the route with this path: of one that is written out, before one with parameters. */
 export const allowedMethods = (server: FastifyInstance, path: string): readonly string[] => {
-  const fitting = (routesOf.get(server.server) ?? []).filter(({ pattern }) => pattern.test(path))
+  const routes = routesOf.get(server.server) ?? []
+  const literal = routes.filter(({ url }) => url === path)
+  const fitting = literal.length > 0 ? literal : routes.filter(({ pattern }) => pattern.test(path))
   return [...new Set(fitting.map(({ method }) => method))].sort()
 }
 

@@ -8,7 +8,9 @@ import {
   NAME,
   object,
   oneOf,
+  PARAMETER,
   POSITIVE_AMOUNT,
+  POSITIVE_PARAMETER,
   PROBABILITY,
   ref,
   type Schema,
@@ -40,27 +42,36 @@ const mechanism = (
   optional: [...optional, 'count'],
 })
 
-const sampled = (name: string, parameters: Readonly<Record<string, Schema>>): Form =>
-  mechanism(name, { ...parameters, sampling: ref('Sampling') }, ['sampling'])
+const sampled = (name: string, parameters: Readonly<Record<string, Schema>>): Form => ({
+  ...mechanism(name, { ...parameters, sampling: ref('Sampling') }),
+  title: `${name}, sampled`,
+})
 
 /** Every form that a release can have: a mechanism, several at once, or the events of other libraries. */
 const FORMS: readonly Form[] = [
-  mechanism('laplace', { noiseMultiplier: ref('PositiveAmount') }),
-  sampled('gaussian', { noiseMultiplier: ref('PositiveAmount') }),
+  mechanism('laplace', { noiseMultiplier: ref('PositiveParameter') }),
+  mechanism('gaussian', { noiseMultiplier: ref('PositiveAmount') }),
+  sampled('gaussian', { noiseMultiplier: ref('PositiveParameter') }),
   mechanism('discrete_gaussian', { sigma: ref('PositiveAmount'), sensitivity: ref('PositiveAmount') }),
-  mechanism('discrete_laplace', { noiseParameter: ref('PositiveAmount'), sensitivity: ref('LargeInteger') }),
+  mechanism('discrete_laplace', { noiseParameter: ref('PositiveParameter'), sensitivity: ref('LargeInteger') }),
   mechanism('randomized_response', { noiseParameter: ref('Probability'), numBuckets: ref('LargeInteger') }),
-  mechanism('exponential', { epsilon: ref('Amount') }),
-  mechanism('permute_and_flip', { epsilon: ref('Amount') }),
-  sampled('declared_pure', { epsilon: ref('Amount') }),
-  sampled('declared_approx', { epsilon: ref('Amount'), delta: ref('Delta') }),
+  mechanism('exponential', { epsilon: ref('Parameter') }),
+  mechanism('permute_and_flip', { epsilon: ref('Parameter') }),
+  mechanism('declared_pure', { epsilon: ref('Parameter') }),
+  sampled('declared_pure', { epsilon: ref('Parameter') }),
+  mechanism('declared_approx', { epsilon: ref('Parameter'), delta: ref('Delta') }),
+  sampled('declared_approx', { epsilon: ref('Parameter'), delta: ref('Delta') }),
   mechanism('declared_zcdp', { rho: ref('Amount'), xi: ref('Amount'), delta: ref('Delta') }, ['xi', 'delta']),
   mechanism('declared_rdp', { curve: ref('Curve') }),
   mechanism('declared_gdp', { mu: ref('Amount') }),
   mechanism('tree_aggregation', { noiseMultiplier: ref('PositiveAmount'), steps: ref('Steps') }),
   mechanism('no_op', {}),
   mechanism('non_private', {}),
-  { title: 'parts', fields: { parts: list(ref('ReleaseBody'), { minItems: 1, maxItems: 1000 }) }, optional: [] },
+  {
+    title: 'parts',
+    fields: { parts: list(ref('ReleaseBody'), { description: 'At most 1,000 together.', minItems: 1 }) },
+    optional: [],
+  },
   { title: 'dpEvent', fields: { dpEvent: ref('DpEvent') }, optional: [] },
   { title: 'opacusHistory', fields: { opacusHistory: ref('OpacusHistory') }, optional: [] },
 ]
@@ -86,18 +97,18 @@ const event = (name: string, fields: Readonly<Record<string, Schema>>, optional:
 const SINGLE_EVENTS: readonly Schema[] = [
   event('NoOpDpEvent', {}),
   event('GaussianDpEvent', { noise_multiplier: ref('PositiveAmount') }),
-  event('LaplaceDpEvent', { noise_multiplier: ref('PositiveAmount') }),
-  event('DiscreteLaplaceDpEvent', { noise_parameter: ref('PositiveAmount'), sensitivity: ref('LargeInteger') }),
+  event('LaplaceDpEvent', { noise_multiplier: ref('PositiveParameter') }),
+  event('DiscreteLaplaceDpEvent', { noise_parameter: ref('PositiveParameter'), sensitivity: ref('LargeInteger') }),
   event(
     'DiscreteGaussianDpEvent',
     { sigma: ref('PositiveAmount'), sensitivity: ref('PositiveAmount'), dimension: {} },
     ['sensitivity', 'dimension'],
   ),
   event('RandomizedResponseDpEvent', { noise_parameter: ref('Probability'), num_buckets: ref('LargeInteger') }),
-  event('EpsilonDeltaDpEvent', { epsilon: ref('Amount'), delta: ref('Delta') }),
+  event('EpsilonDeltaDpEvent', { epsilon: ref('Parameter'), delta: ref('Delta') }),
   event('ZCDpEvent', { rho: ref('Amount'), xi: ref('Amount') }, ['xi']),
-  event('ExponentialMechanismDpEvent', { epsilon: ref('Amount') }),
-  event('PermuteAndFlipDpEvent', { epsilon: ref('Amount') }),
+  event('ExponentialMechanismDpEvent', { epsilon: ref('Parameter') }),
+  event('PermuteAndFlipDpEvent', { epsilon: ref('Parameter') }),
   event('SingleEpochTreeAggregationDpEvent', { noise_multiplier: ref('PositiveAmount'), step_counts: ref('Steps') }),
   event('NonPrivateDpEvent', {}),
 ]
@@ -107,6 +118,8 @@ export const RELEASE_SCHEMAS: Readonly<Record<string, Schema>> = {
   Name: NAME,
   Amount: AMOUNT,
   PositiveAmount: POSITIVE_AMOUNT,
+  Parameter: PARAMETER,
+  PositiveParameter: POSITIVE_PARAMETER,
   Probability: PROBABILITY,
   Delta: DELTA,
   Count: COUNT,
@@ -133,7 +146,7 @@ export const RELEASE_SCHEMAS: Readonly<Record<string, Schema>> = {
       minItems: 3,
       maxItems: 3,
     },
-    { minItems: 1, maxItems: 1000 },
+    { description: 'At most 1,000 of them.', minItems: 1 },
   ),
   DpEvent: {
     description: 'The JSON form of an event of dp_accounting.',
@@ -141,7 +154,7 @@ export const RELEASE_SCHEMAS: Readonly<Record<string, Schema>> = {
       ...SINGLE_EVENTS,
       event('PoissonSampledDpEvent', { sampling_probability: ref('Probability'), event: ref('DpEvent') }),
       event('SelfComposedDpEvent', { event: ref('DpEvent'), count: ref('Count') }),
-      event('ComposedDpEvent', { events: list(ref('DpEvent'), { maxItems: 1000 }) }),
+      event('ComposedDpEvent', { events: list(ref('DpEvent')) }),
     ],
   },
   ReleaseBody: withRelease({}, []),

@@ -10,7 +10,7 @@ const REASON: Schema = {
   pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$',
   examples: ['found a defect in the sampling of the trainer'],
 }
-const NOT_BOTH: Schema = { not: { required: ['unit', 'units'] } }
+const NOT_BOTH: Schema = { not: { properties: { unit: {}, units: {} }, required: ['unit', 'units'] } }
 
 const attributes = (onExhausted: readonly string[]) => ({
   unit: ref('Name'),
@@ -80,9 +80,16 @@ export const REQUEST_SCHEMAS: Readonly<Record<string, Schema>> = {
     ],
     examples: ['1e-6'],
   },
+  Counter: {
+    description: 'Below 2^64, and not below the from of the same range.',
+    anyOf: [
+      { type: 'integer', minimum: 0 },
+      { type: 'string', pattern: '^(?:0|[1-9][0-9]{0,18})$' },
+    ],
+  },
   Noise: {
     description: 'Which part of which stream of noise was used: a commitment, never a seed.',
-    ...object({ stream: ref('Name'), from: integer(0), to: integer(0) }),
+    ...object({ stream: ref('Name'), from: ref('Counter'), to: ref('Counter') }),
   },
   Clipping: {
     description: 'Statistics of clipping; they change no cost.',

@@ -40,19 +40,27 @@ const POSITIVE_DECIMAL = `(?:${WHOLE}(?:\\.[0-9]{1,20})?|0\\.0{0,9}[1-9][0-9]{0,
 const POSITIVE = `${POSITIVE_DECIMAL}|[1-9][0-9]{0,14}/[1-9][0-9]{0,14}`
 const BELOW_ONE = '0\\.0{0,9}[1-9][0-9]{0,9}'
 
-const POSITIVE_NUMBER = { type: 'number', minimum: 1e-30, maximum: 1e30 }
 const ZERO_NUMBER = { const: 0 }
+const POSITIVE_NUMBER = { type: 'number', exclusiveMinimum: 0 }
+const PARAMETER_NUMBER = { type: 'number', minimum: 1e-30, maximum: 1e30 }
 
 export const AMOUNT = amountOf({ anyOf: [ZERO_NUMBER, POSITIVE_NUMBER] }, `^(?:0|${POSITIVE})$`, 'At least 0.', '0.1')
 export const POSITIVE_AMOUNT = amountOf(POSITIVE_NUMBER, `^(?:${POSITIVE})$`, 'Above 0.', '1.1')
+export const PARAMETER = amountOf(
+  { anyOf: [ZERO_NUMBER, PARAMETER_NUMBER] },
+  `^(?:0|${POSITIVE})$`,
+  '0, or between 1e-30 and 1e30.',
+  '0.1',
+)
+export const POSITIVE_PARAMETER = amountOf(PARAMETER_NUMBER, `^(?:${POSITIVE})$`, 'Between 1e-30 and 1e30.', '1.1')
 export const PROBABILITY = amountOf(
   { anyOf: [ZERO_NUMBER, { type: 'number', minimum: 1e-30, maximum: 1 }] },
-  `^(?:[01]|${BELOW_ONE})$`,
+  `^(?:[01]|${BELOW_ONE}|[1-9][0-9]{0,2}/[1-9][0-9]{3,9})$`,
   'From 0 to 1.',
   '250/60000',
 )
 export const DELTA = amountOf(
-  { anyOf: [ZERO_NUMBER, { type: 'number', minimum: 1e-30, exclusiveMaximum: 1 }] },
+  { anyOf: [ZERO_NUMBER, { type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1 }] },
   `^(?:0|${BELOW_ONE}|[1-9][0-9]?[eE]-(?:[4-9]|1[0-9]))$`,
   'At least 0, below 1.',
   '1e-6',
