@@ -22,14 +22,13 @@ const NEIGHBORING = 'replace_one'
  * charged its own ceiling: 28 units of 10⁻¹⁵ more over 65 events.
  */
 export const playCensus = async (stage: Stage): Promise<JsonObject> => {
-  const rows = []
-  for (const cap of CAPS) rows.push(await underCap(stage, cap))
-  stage.story.table(rows)
-  return { census: rows.map(([cap, epsilon, outcome]) => ({ cap, epsilon, outcome })) as readonly JsonObject[] }
+  const found = []
+  for (const cap of CAPS) found.push(await underCap(stage, cap))
+  stage.story.table(found.map(({ cap, why, outcome }) => [`cap ρ ${cap}`, why, outcome]))
+  return { census: found }
 }
 
-const underCap = async (stage: Stage, cap: (typeof CAPS)[number]): Promise<readonly [string, string, string]> => {
-  const { name, epsilon, accepted, why } = cap
+const underCap = async (stage: Stage, { name, epsilon, accepted, why }: (typeof CAPS)[number]) => {
   await stage.setPolicy(policy(name, 'zcdp', { epsilon, delta: '1e-10', neighboring: NEIGHBORING }))
   const spends = data.spends.map(({ geolevel, query, rho }) => ({
     id: `${name}:${geolevel}:${query}`,
@@ -42,14 +41,14 @@ const underCap = async (stage: Stage, cap: (typeof CAPS)[number]): Promise<reado
   const results = body['results'] as readonly JsonObject[]
   const passed = results.filter(({ status }) => status === 201).length
   check(passed === accepted, () => `${name}: ${accepted} of 65 queries were to be accepted, and ${passed} were`)
-  const { cap: most, remaining } = await stage.standing(name, { dataset: name, neighboring: NEIGHBORING })
-  return [`cap ρ ${most['rho']}`, why, outcomeOf(results, String(remaining['rho']))]
+  const { cap, remaining } = await stage.standing(name, { dataset: name, neighboring: NEIGHBORING })
+  const left = String(remaining['rho'])
+  return { policy: name, epsilon, cap: String(cap['rho']), accepted, left, why, outcome: outcomeOf(results, left) }
 }
 
 const outcomeOf = (results: readonly JsonObject[], left: string): string => {
   const refused = results.find(({ status }) => status === 409)
   if (refused === undefined) return `65 accepted, ${left} left`
   const [failing] = refused['failing'] as readonly { readonly requested: JsonObject }[]
-  const asked = String(failing?.requested['rho'])
-  return `64 accepted, the last refused: ${difference(asked, left)} too little`
+  return `64 accepted, the last refused: ${difference(String(failing?.requested['rho']), left)} too little`
 }

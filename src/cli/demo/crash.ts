@@ -24,32 +24,28 @@ export const playCrash = async (stage: Stage): Promise<JsonObject> => {
   await stage.restart()
   const receipts = [...stage.emitter.receipts]
   await checkReceipts(stage, receipts)
-  const held = await stage.standing('gboard-es', { dataset: 'gboard-es', neighboring: 'replace_special' })
-  check(
-    held.reserved['rho'] === '0.81',
-    () => `gboard-es was to hold ρ 0.81, and holds ${JSON.stringify(held.reserved)}`,
-  )
-  stage.story.say(
+  const { story } = stage
+  story.say(
     `  killed after ${KILL_AFTER} of ${SPENDS} answers, started again: the records of all receipts are there, leaf by leaf`,
   )
   const repeated = await sendAllAgain(stage, given)
-  const settled = await stage.emitter.expect(
-    [200, 201],
-    `/reservations/${encodeURIComponent('gboard-es:launch')}/settle`,
-    {
-      count: '1',
-    },
-  )
-  const total = await stage.standing(NAME, { dataset: NAME })
-  check(
-    total.spent['epsilon'] === '4',
-    () => `${SPENDS} spends of ε 0.01 were to add up to 4: ${JSON.stringify(total)}`,
-  )
-  stage.story.say(
-    `  all ${SPENDS} sent again: each is charged once, ${amountsText(total.spent)} of ${amountsText(total.cap)}`,
-  )
-  stage.story.say(`  gboard-es still has its ${spentText(held)}, and settles`)
-  return { crash: { answered: given.length, receipts: receipts.length, repeated, settled: settled.body } }
+  const { spent, cap } = await stage.standing(NAME, { dataset: NAME })
+  check(spent['epsilon'] === '4', () => `${SPENDS} spends of ε 0.01 were to add up to 4: ${JSON.stringify(spent)}`)
+  story.say(`  all ${SPENDS} sent again: each is charged once, ${amountsText(spent)} of ${amountsText(cap)}`)
+  story.say(`  gboard-es still has its ${await settleHeld(stage)}, and settles`)
+  return { crash: { answered: given.length, receipts: receipts.length, repeated } }
+}
+
+/** The reservation that was made before the kill is open still, and closes at what it held. */
+const settleHeld = async (stage: Stage): Promise<string> => {
+  const attributes = { dataset: 'gboard-es', neighboring: 'replace_special' }
+  const before = await stage.standing('gboard-es', attributes)
+  const path = `/reservations/${encodeURIComponent('gboard-es:launch')}/settle`
+  await stage.emitter.expect([200, 201], path, { count: '1' })
+  const after = await stage.standing('gboard-es', attributes)
+  const rho = [before.reserved['rho'], before.spent['rho'], after.reserved['rho'], after.spent['rho']].join()
+  check(rho === '0.81,0,0,0.81', () => `gboard-es held and spent ρ ${rho}, not 0.81,0,0,0.81`)
+  return spentText(before)
 }
 
 /** Spends by several callers until the service is killed under them; what they were answered until then. */
