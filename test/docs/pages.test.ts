@@ -75,3 +75,17 @@ test('every runbook says what to see, what not to do, what to do, and when it is
       expect(text, path).toContain(`**${part}**`)
   }
 })
+
+test('every npm script, test folder and source file that the pages name is there', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
+  const missing = PAGES.flatMap((path) => {
+    const text = readFileSync(path, 'utf8')
+    const run = [...text.matchAll(/npm (?:run )?([a-z][a-z:]*)/g)].map((match) => match[1] ?? '')
+    const files = [...text.matchAll(/`((?:src|test|docs)\/[\w/.-]+)`/g)].map((match) => match[1] ?? '')
+    return [
+      ...run.filter((name) => name !== 'ci' && scripts[name] === undefined).map((name) => `${path}: npm run ${name}`),
+      ...files.filter((file) => !existsSync(file)).map((file) => `${path}: ${file}`),
+    ]
+  })
+  expect(missing).toEqual([])
+})
