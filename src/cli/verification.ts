@@ -61,7 +61,7 @@ export const verifyFile = async (path: string, io: Io, options: FileOptions): Pr
   return verifier.end(options.head)
 }
 
-const PIECE_BYTES = 1024 * 1024
+const PIECE_BYTES = 64 * 1024
 
 const sizeOf = (path: string): number => {
   if (existsSync(path) && statSync(path).isFile()) return statSync(path).size

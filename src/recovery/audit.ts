@@ -5,6 +5,7 @@ import type { CostBook } from './cost-book.js'
 import { ReplayFault, type ReplayFaultCode } from './fault.js'
 import type { NoiseIndex, NoiseRange } from './noise-index.js'
 import type { ReplayState } from './replay-state.js'
+import type { RequestBook } from './request-book.js'
 import type { Tally } from './tally.js'
 import type { Findings, Notice, Violation } from './violation.js'
 
@@ -18,6 +19,7 @@ export interface Audit {
   readonly state: ReplayState
   readonly costs: CostBook
   readonly noise: NoiseIndex
+  readonly requests: RequestBook
   readonly tally: Tally
   readonly violations: Findings<Violation>
   readonly notices: Findings<Notice>

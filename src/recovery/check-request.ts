@@ -1,7 +1,7 @@
 import type { SpendAccepted, SpendPart, SpendRefused } from '../budget/events.js'
 import { digestOf } from '../budget/parts.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
-import { type RecordedRequest, readRecorded } from './recorded-request.js'
+import type { RecordedRequest } from './recorded-request.js'
 
 /** Reads a recorded request, and checks that it is one that was not answered before, from the source that it charges for. */
 export const checkRequest = (
@@ -10,7 +10,7 @@ export const checkRequest = (
   data: SpendAccepted | SpendRefused,
   place: RecordPlace,
 ): RecordedRequest => {
-  const request = readRecorded(kind, data, partsOf(audit, data, place))
+  const request = audit.requests.read(kind, data, partsOf(audit, data, place))
   audit.tally.requests++
   checkIdentity(audit, data, request, place)
   return request

@@ -13,6 +13,7 @@ import { CostBook } from './cost-book.js'
 import { ReplayFault, type ReplayFaultCode } from './fault.js'
 import { NoiseIndex } from './noise-index.js'
 import { ReplayState } from './replay-state.js'
+import { RequestBook } from './request-book.js'
 import { Tally } from './tally.js'
 import { Findings, type Notice, type Violation } from './violation.js'
 
@@ -24,6 +25,7 @@ export class Replay implements Audit {
   readonly state = new ReplayState()
   readonly costs = new CostBook()
   readonly noise = new NoiseIndex()
+  readonly requests = new RequestBook()
   readonly tally = new Tally()
   readonly violations = new Findings<Violation>()
   readonly notices = new Findings<Notice>()
