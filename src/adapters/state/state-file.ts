@@ -32,6 +32,7 @@ export class StateFile implements ChunkSource {
   readonly #setHead: Statement
   /** The exclusive or of the hashes of all chunks read or written. */
   #sum: Uint8Array = new Uint8Array(32)
+  #read = 0
 
   private constructor(private readonly file: SqliteFile) {
     this.#page = file.prepare(
@@ -47,6 +48,7 @@ export class StateFile implements ChunkSource {
     const row = file.prepare('SELECT * FROM head').get([])
     this.head = row && headIn(row)
     this.#digest = row === undefined ? '' : String(row['digest'])
+    if (row === undefined && this.#count() > 0) throw new Error('it holds chunks without a head')
   }
 
   /** Opens or makes the file. @throws Error for one that is not of this format. */
@@ -78,6 +80,7 @@ export class StateFile implements ChunkSource {
         const found = hashOf(stream, number, bytes)
         if (!found.equals(written)) throw new Error(`chunk ${number} of its ${stream} is damaged`)
         this.#sum = xor(this.#sum, found)
+        this.#read++
         next = number + 1
         yield { number, bytes }
       }
@@ -87,7 +90,8 @@ export class StateFile implements ChunkSource {
 
   /** To be called when everything was read. @throws Error where that is not everything that was written. */
   checkComplete(): void {
-    if (this.head === undefined || digestOf(this.head, this.#sum) !== this.#digest) {
+    const isWhole = this.head !== undefined && digestOf(this.head, this.#sum) === this.#digest
+    if (!isWhole || this.#read !== this.#count()) {
       throw new Error('its chunks are not those that its position vouches for')
     }
   }
@@ -131,6 +135,10 @@ export class StateFile implements ChunkSource {
 
   close(): void {
     this.file.close()
+  }
+
+  #count(): number {
+    return Number(this.file.prepare('SELECT count(*) AS chunks FROM chunk').get([])?.['chunks'])
   }
 }
 

@@ -15,7 +15,7 @@ import { NaiveState } from '../../support/naive-state.js'
 import { temporaryFolder } from '../../support/temporary-folder.js'
 
 /** `RUNS=5000 npx vitest run test/adapters/state` is the long form. */
-const RUNS = Number(process.env['RUNS'] ?? 60)
+const RUNS = Number(process.env['RUNS'] ?? 30)
 
 interface Kind {
   readonly policy: string
