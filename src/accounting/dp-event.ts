@@ -100,6 +100,8 @@ function singleOf(name: string, fields: Fields, relation: Relation): Mechanism {
   switch (name) {
     case 'NoOpDpEvent':
       return { kind: 'no_op' }
+    case 'NonPrivateDpEvent':
+      return { kind: 'non_private' }
     case 'GaussianDpEvent':
       refuseUnderReplacement(name, relation, fields.pointer)
       return { kind: 'gaussian', variance: square(fields.positive('noise_multiplier')) }
@@ -144,8 +146,6 @@ function singleOf(name: string, fields: Fields, relation: Relation): Mechanism {
 
 function unaccounted(name: string, pointer: string): AccountingError {
   switch (name) {
-    case 'NonPrivateDpEvent':
-      return new AccountingError('COST_INFINITE', 'an event without privacy has no finite cost', pointer)
     case 'SampledWithReplacementDpEvent':
     case 'SampledWithoutReplacementDpEvent':
       return new AccountingError('UNSUPPORTED_SAMPLING', `${name}: only Poisson sampling amplifies here`, pointer)

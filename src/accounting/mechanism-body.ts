@@ -88,7 +88,8 @@ function plainMechanism(fields: Fields): Mechanism {
   const name = fields.text('mechanism')
   switch (name) {
     case 'no_op':
-      return { kind: 'no_op' }
+    case 'non_private':
+      return { kind: name }
     case 'laplace':
       return { kind: 'laplace', scale: fields.positiveParameter('noiseMultiplier') }
     case 'gaussian':
@@ -126,8 +127,6 @@ function plainMechanism(fields: Fields): Mechanism {
       return { kind: 'declared_gdp', mu: fields.amount('mu') }
     case 'tree_aggregation':
       return treeAggregation(fields.positive('noiseMultiplier'), fields.take('steps'), fields.at('steps'))
-    case 'non_private':
-      throw new AccountingError('COST_INFINITE', 'a release without privacy has no finite cost', fields.at('mechanism'))
     default:
       throw new AccountingError(
         'UNSUPPORTED_MECHANISM',

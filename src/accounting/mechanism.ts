@@ -7,6 +7,8 @@ import type { Rational } from './rational.js'
  */
 export type Mechanism =
   | { readonly kind: 'no_op' }
+  /** A release without any privacy: infinite in every row, so that it can be refused and reported. */
+  | { readonly kind: 'non_private' }
   | { readonly kind: 'laplace'; readonly scale: Rational }
   | { readonly kind: 'gaussian'; readonly variance: Rational }
   | { readonly kind: 'sampled_gaussian'; readonly variance: Rational; readonly probability: Rational }
@@ -38,6 +40,7 @@ export interface RdpCurve {
 export function isTranscendental(mechanism: Mechanism): boolean {
   switch (mechanism.kind) {
     case 'no_op':
+    case 'non_private':
     case 'gaussian':
     case 'discrete_gaussian':
     case 'declared_zcdp':
@@ -64,7 +67,8 @@ export function isTranscendental(mechanism: Mechanism): boolean {
 export function mechanismText(mechanism: Mechanism): string {
   switch (mechanism.kind) {
     case 'no_op':
-      return 'no_op'
+    case 'non_private':
+      return mechanism.kind
     case 'laplace':
       return text('laplace', mechanism.scale)
     case 'gaussian':

@@ -40,6 +40,7 @@ export function epsilonLoss(mechanism: Mechanism, relation: Relation): Loss {
       return ofSampled(mechanism, (epsilon) => epsilon)
     case 'declared_rdp':
       return mechanism.curve.inf === undefined ? INFINITE : exact(mechanism.curve.inf)
+    case 'non_private':
     case 'gaussian':
     case 'sampled_gaussian':
     case 'discrete_gaussian':
@@ -60,6 +61,8 @@ export function deltaLoss(mechanism: Mechanism): Loss {
       return exact(mechanism.delta)
     case 'sampled_approx':
       return exact(multiply(mechanism.delta, mechanism.probability))
+    case 'non_private':
+      return INFINITE
     default:
       return FREE
   }

@@ -16,6 +16,8 @@ export function rdpLosses(mechanism: Mechanism, relation: Relation): (order: num
   switch (mechanism.kind) {
     case 'no_op':
       return () => FREE
+    case 'non_private':
+      return () => INFINITE
     case 'laplace': {
       const epsilon = laplaceEpsilon(mechanism.scale)
       return (order) => ofEpsilon(epsilon, (value, bits) => laplaceRdp(value, order, bits))

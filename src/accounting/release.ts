@@ -65,6 +65,10 @@ export function withCount(release: Release, count: bigint): Release {
 
 export const countOf = (release: Release): bigint => release.repetitions
 
+/** Whether any part has no privacy at all: no budget can ever admit it, and only a report can record it. */
+export const isNonPrivate = (release: Release): boolean =>
+  release.parts.some(({ mechanism }) => mechanism.kind === 'non_private')
+
 /** Whether the release has a δ of its own, which a reservation on a zcdp or rdp budget must not have. */
 export const deltaOf = (release: Release): boolean =>
   release.parts.some(({ mechanism }) => mechanismHasDelta(mechanism))

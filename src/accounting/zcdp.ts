@@ -34,6 +34,7 @@ export function rhoLoss(mechanism: Mechanism, relation: Relation): Loss {
     case 'sampled_approx':
       return ofSampled(mechanism, rhoOfEpsilon)
     case 'sampled_gaussian':
+    case 'non_private':
     case 'declared_rdp':
       return INFINITE
     case 'declared_zcdp':

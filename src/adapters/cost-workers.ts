@@ -1,10 +1,9 @@
-import { costOf, largestCount } from '../accounting/cost.js'
+import { largestCount } from '../accounting/cost.js'
 import type { Mechanism } from '../accounting/mechanism.js'
-import { costAtPrice, effortOf, type Price, pricesOf } from '../accounting/price.js'
-import type { Rational } from '../accounting/rational.js'
-import { countOf, deltaOf, type Part, type Release } from '../accounting/release.js'
-import { type Cost, INFINITE_FROM, type Relation, type Row } from '../accounting/units.js'
-import type { Costs } from '../budget/costs.js'
+import { effortOf, type Price, pricesOf } from '../accounting/price.js'
+import type { Part, Release } from '../accounting/release.js'
+import type { Relation, Row } from '../accounting/units.js'
+import { type Costs, costsAt } from '../budget/costs.js'
 import { CostPool } from './cost-pool.js'
 import { PriceCache } from './price-cache.js'
 
@@ -42,7 +41,7 @@ export class CostWorkers {
   /** The costs of a release in these rows. @throws LedgerError BUSY where too many wait. */
   async costs(release: Release, rows: readonly Row[]): Promise<Costs> {
     const prices = release.parts.map((part) => this.#prices(part, release.relation, rows))
-    return combined(release, rows, await Promise.all(prices))
+    return costsAt(release, rows, await Promise.all(prices))
   }
 
   /** The same, where nothing has to be sent to a thread. */
@@ -53,7 +52,7 @@ export class CostWorkers {
       if (known === undefined) return undefined
       prices.push(known)
     }
-    return combined(release, rows, prices)
+    return costsAt(release, rows, prices)
   }
 
   /** The largest count (of several parts: whole repetitions) that costs at most `remaining` in this row, up to 10¹². */
@@ -106,31 +105,3 @@ export class CostWorkers {
 }
 
 type Prices = ReadonlyMap<Row, Price>
-
-function combined(release: Release, rows: readonly Row[], prices: readonly Prices[]): Costs {
-  const cost = new Map<Row, Cost>()
-  for (const row of rows) cost.set(row, summed(release, row, prices))
-  return { count: countOf(release), hasDelta: deltaOf(release), cost, perCount: perCount(rows, prices) }
-}
-
-/** The sum of the parts' own ceilings; worked out from the start where a price is not narrow enough for its count. */
-function summed(release: Release, row: Row, prices: readonly Prices[]): Cost {
-  let sum = 0n
-  for (const [index, { count }] of release.parts.entries()) {
-    const cost = costAtPrice(prices[index]!.get(row)!, count)
-    if (cost === undefined) return costOf(release, row)
-    if (cost === 'INF') return 'INF'
-    sum += cost
-  }
-  return sum >= INFINITE_FROM ? 'INF' : sum
-}
-
-function perCount(rows: readonly Row[], prices: readonly Prices[]): ReadonlyMap<Row, Rational> {
-  const units = new Map<Row, Rational>()
-  if (prices.length > 1) return units
-  for (const row of rows) {
-    const price = prices[0]!.get(row)!
-    if (price !== 'INF') units.set(row, price.hi)
-  }
-  return units
-}

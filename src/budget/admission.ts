@@ -1,3 +1,4 @@
+import { admits as withinFilter } from '../accounting/filter.js'
 import type { Cost, Row } from '../accounting/units.js'
 import { type Balance, emptyBalance, inWindow, type Sums, usedOf } from './balance.js'
 import { type Costs, largestCountIn } from './costs.js'
@@ -18,11 +19,12 @@ export const balanceIn = (state: BudgetState, policy: Policy, key: string, windo
  */
 export const admits = (policy: Policy, balance: Balance, costs: readonly Cost[]): boolean => {
   const used = usedOf(balance)
-  const { and } = policy
-  for (let row = 0; row < and.length; row++) if (!fits(policy, used, costs, row)) return false
-  if (policy.or.length === 0) return true
-  for (let row = and.length; row < policy.rows.length; row++) if (fits(policy, used, costs, row)) return true
-  return false
+  const place = (row: Row): number => policy.rows.indexOf(row)
+  return withinFilter(
+    policy.filter,
+    (row) => ({ finite: used.finite[place(row)] ?? 0n, infinite: used.infinite[place(row)] ?? 0 }),
+    (row) => costs[place(row)] ?? 'INF',
+  ).ok
 }
 
 /** Whether no balance at all could admit the cost, because it is infinite where it counts. */
@@ -30,12 +32,6 @@ export const isInfinite = (policy: Policy, costs: readonly Cost[]): boolean => {
   const infinite = (_: Row, row: number) => costs[row] === 'INF'
   if (policy.and.some(infinite)) return true
   return policy.or.length > 0 && policy.or.every((_, row) => costs[policy.and.length + row] === 'INF')
-}
-
-const fits = (policy: Policy, used: Sums, costs: readonly Cost[], row: number): boolean => {
-  const room = roomIn(policy, used, row)
-  const cost = costs[row]
-  return room !== undefined && cost !== undefined && cost !== 'INF' && cost <= room
 }
 
 /** What is left in a row; undefined where the row is dead or spent out by an infinite cost. */

@@ -122,7 +122,8 @@ const remainingIn = (cap: string | undefined, spent = '0', reserved = '0'): stri
 export const amountsShown = (metric: Metric, amounts: Amounts): JsonObject => {
   const shown: { [name: string]: JsonValue } = {}
   const orders: { [order: string]: JsonValue } = {}
-  for (const [row, amount] of Object.entries(amounts)) {
+  // Sorted, so that the first answer and one built from the record again are the same to the letter.
+  for (const [row, amount] of Object.entries(amounts).sort(([one], [other]) => (one < other ? -1 : 1))) {
     const order = orderOf(row as Row)
     if (order !== undefined) orders[String(order)] = amountShown(amount, row as Row)
     else if (row === 'eps') shown['epsilon'] = amountShown(amount, row)

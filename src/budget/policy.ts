@@ -1,3 +1,4 @@
+import type { Filter } from '../accounting/filter.js'
 import type { Cap, Metric, Relation, Row } from '../accounting/units.js'
 import type { WindowKind } from './window.js'
 
@@ -57,12 +58,14 @@ export interface PolicyVersion extends PolicyTerms {
 export interface Policy extends PolicyVersion {
   readonly rows: readonly Row[]
   readonly capOf: ReadonlyMap<Row, Cap>
+  readonly filter: Filter
 }
 
 export const preparePolicy = (version: PolicyVersion): Policy => {
   const rows = [...version.and, ...version.or]
   const capOf = new Map<Row, Cap>(rows.map((row) => [row, capFromText(version.caps[row])]))
-  return { ...version, rows, capOf }
+  const filter = { and: version.and, or: version.or, caps: Object.fromEntries(capOf) }
+  return { ...version, rows, capOf, filter }
 }
 
 const capFromText = (text: string | undefined): Cap => (text === undefined || text === 'DEAD' ? 'DEAD' : BigInt(text))

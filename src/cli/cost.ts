@@ -3,6 +3,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs'
 import { type Costs, costsOf } from '../accounting/cost.js'
 import { AccountingError } from '../accounting/errors.js'
 import { CATALOGUE } from '../accounting/orders.js'
+import { isNonPrivate } from '../accounting/release.js'
 import { LARGEST_ORDER, type Row, rdpRow } from '../accounting/units.js'
 import { parseRequest } from '../budget/request.js'
 import { LedgerError } from '../ledger/errors.js'
@@ -45,6 +46,8 @@ async function* linesOf(pieces: AsyncIterable<Uint8Array | string>): AsyncGenera
 function answerTo(line: string, orders: readonly Order[]): object {
   try {
     const release = releaseFrom(line)
+    if (isNonPrivate(release))
+      throw new AccountingError('COST_INFINITE', 'a release without privacy has no finite cost')
     const rows: readonly Row[] = ['eps', 'rho', 'mu2', 'delta', ...orders.map(rdpRow)]
     return costsView(costsOf(release, rows), orders)
   } catch (error) {

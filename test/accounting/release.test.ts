@@ -211,13 +211,11 @@ describe('sampling', () => {
 describe('events without a cost', () => {
   test('say which kind of no it is', () => {
     const code = (class_name: string) => outcome({ dpEvent: { class_name } }).split(' ')[0]
-    expect(code('NonPrivateDpEvent')).toBe('COST_INFINITE')
     expect(code('UnsupportedDpEvent')).toBe('UNSUPPORTED_MECHANISM')
     expect(code('SampledWithReplacementDpEvent')).toBe('UNSUPPORTED_SAMPLING')
     expect(code('SampledWithoutReplacementDpEvent')).toBe('UNSUPPORTED_SAMPLING')
     expect(code('RepeatAndSelectDpEvent')).toBe('UNSUPPORTED_MECHANISM')
     expect(code('MixtureOfGaussiansDpEvent')).toBe('UNSUPPORTED_MECHANISM')
-    expect(outcome({ mechanism: 'non_private' })).toBe('COST_INFINITE /mechanism')
     expect(outcome({ dpEvent: { class_name: 'NoOpDpEvent' } })).toBe('accepted')
     expect(outcome({ dpEvent: { class_name: 'ComposedDpEvent', events: [] } })).toBe('accepted')
   })
@@ -245,4 +243,11 @@ test('a release knows whether it has a delta of its own', () => {
   expect(deltaOf(parseRelease({ ...approx, delta: 0 }, A))).toBe(false)
   expect(deltaOf(parseRelease({ mechanism: 'declared_zcdp', rho: 1, delta: '1e-9' }, A))).toBe(true)
   expect(deltaOf(parseRelease({ ...approx, sampling: poisson(0) }, A))).toBe(false)
+})
+
+test('a release without privacy is infinite in every row, so that it can be refused, and reported', () => {
+  const rows = ['eps', 'rho', 'mu2', 'delta', 'rdp:8', 'rdp:inf'] as const
+  for (const body of [{ mechanism: 'non_private' }, { dpEvent: { class_name: 'NonPrivateDpEvent' } }]) {
+    expect(Object.values(costsOf(parseRelease(body, A), rows))).toEqual(rows.map(() => 'INF'))
+  }
 })
