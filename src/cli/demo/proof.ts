@@ -7,14 +7,14 @@ import { type Ran, run } from './verb.js'
 
 /**
  * The signed statement over the whole history, checked against the public key and the log as the service had shown it.
- * Before that a small ledger in which a guarantee was passed, so that it is seen that a proof can say no.
+ * Beside it a small ledger in which a guarantee was passed, so that it is seen that a proof can say no.
  */
 export const playProof = async (stage: Stage): Promise<JsonObject> => {
-  const violated = await violatedLedger(stage)
-  const { proof, verdict, statement } = await proved(stage)
+  const [violated, { proof, verdict, statement }] = await Promise.all([violatedLedger(stage), proved(stage)])
   check(proof.exitCode === 0 && verdict.exitCode === 0, () => `verify --proof was to exit 0: ${shown(verdict)}`)
   check(statement.guarantees.every(isKept), () => `a guarantee is not kept: ${JSON.stringify(statement.guarantees)}`)
   const { size, guarantees, violationCount, notices } = statement
+  stage.story.say(`  another ledger, 2 reports of ε 0.6 under ε 1: ${violated['statement']} (exit 32)`)
   stage.story.say(
     `  this ledger: ${size} records, ${guarantees.length} guarantees without a condition, ${violationCount} violations, ${notices.reportsBeyondQuota} report beyond a quota`,
   )
@@ -44,7 +44,6 @@ const violatedLedger = async (main: Stage): Promise<JsonObject> => {
   await stage.stop()
   const { verdict } = await proved(stage)
   check(verdict.exitCode === 32, () => `verify --proof was to exit 32 for a violation: ${shown(verdict)}`)
-  stage.story.say(`  another ledger, 2 reports of ε 0.6 under ε 1: ${verdict.document['statement']} (exit 32)`)
   return verdict.document
 }
 
