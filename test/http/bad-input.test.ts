@@ -1,18 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Client, Reply } from '../support/client.js'
-import { costing, Edge } from './edge.js'
+import { costing, Edge, type Folder, temporaryData } from './edge.js'
 
-let data = ''
+let folder: Folder
 let edge: Edge
 let emitter: Client
 
 beforeAll(async () => {
-  data = mkdtempSync(join(tmpdir(), 'epsilon-ledger-'))
-  edge = await Edge.open(data)
+  folder = temporaryData()
+  edge = await Edge.open(folder.path)
   await edge.policy({ id: 'units' })
   await edge.policy({ id: 'datasets', scope: ['dataset'], match: { purpose: 'training' } })
   emitter = await edge.as('emitter', 'trainer')
@@ -20,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await edge.close()
-  rmSync(data, { recursive: true, force: true })
+  folder.remove()
 })
 
 const spend = (more: object = {}) =>

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Service } from '../../src/application/service.js'
 import { openService } from '../../src/composition.js'
@@ -10,7 +11,6 @@ type Role = 'emitter' | 'auditor' | 'operator' | 'approver'
 
 /** A service on loopback over a real log, with a client for every role. */
 export class Edge {
-  readonly log: string[] = []
   readonly clients: Client[] = []
 
   private constructor(
@@ -18,7 +18,9 @@ export class Edge {
     readonly url: string,
     readonly operator: Client,
     readonly approver: Client,
-    readonly close: () => Promise<void>,
+    /** What the service has written to its own log. */
+    readonly log: readonly string[],
+    private readonly served: { close(): Promise<void> },
   ) {}
 
   /** Whoever opens one closes it. */
@@ -27,18 +29,12 @@ export class Edge {
     const log: string[] = []
     const served = await start({ service, host: '127.0.0.1', port: 0, log: (line) => log.push(line) })
     const clientOf = (name: string) => new Client(served.url, readFileSync(join(data, name), 'utf8').trim())
-    const edge: Edge = new Edge(
-      service,
-      served.url,
-      clientOf('operator.token'),
-      clientOf('approver.token'),
-      async () => {
-        for (const client of [edge.operator, edge.approver, ...edge.clients]) client.close()
-        await served.close()
-      },
-    )
-    edge.log.push(...log)
-    return edge
+    return new Edge(service, served.url, clientOf('operator.token'), clientOf('approver.token'), log, served)
+  }
+
+  async close(): Promise<void> {
+    for (const client of [this.operator, this.approver, ...this.clients]) client.close()
+    await this.served.close()
   }
 
   /** A client with a new token. */
@@ -79,3 +75,14 @@ export const costing = (epsilon: string, more: object = {}): object => ({
   epsilon,
   ...more,
 })
+
+/** A folder for a test file: whoever makes it removes it. */
+export interface Folder {
+  readonly path: string
+  remove(): void
+}
+
+export const temporaryData = (): Folder => {
+  const path = mkdtempSync(join(tmpdir(), 'epsilon-ledger-'))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
