@@ -60,7 +60,7 @@ function audience(): Play {
   return {
     id: 'linkedin-audience',
     policies: [policy('linkedin-audience', 'approx', terms)],
-    asked: '102 queries*',
+    asked: '101+1 queries*',
     asks: [
       ...spends('linkedin-audience', query, 101, { analyst: 'analyst-1' }),
       ask('spend', 'linkedin-audience', 'another', query, { analyst: 'analyst-2' }),
