@@ -42,12 +42,14 @@ const rowsText = (rows: readonly Row[]): string => {
   return shown.length === 0 ? '0' : shown.map(([symbol, decimal]) => `${symbol} ${short(decimal)}`).join(' ')
 }
 
-const rowsOf = ({ rdp = {}, ...amounts }: JsonObject): readonly Row[] => [
-  ...Object.entries(amounts).map(([name, amount]): Row => [SYMBOL[name] ?? name, String(amount)]),
+/** Losses first, δ last, whatever order an answer has them in. */
+const rowsOf = ({ rdp = {}, delta, ...losses }: JsonObject): readonly Row[] => [
+  ...Object.entries(losses).map(([name, amount]): Row => [SYMBOL[name] ?? name, String(amount)]),
   ...Object.entries(rdp as JsonObject).map(([order, amount]): Row => [`D${order}`, String(amount)]),
+  ...(delta === undefined ? [] : [['δ', String(delta)] as const]),
 ]
 
-const SYMBOL: Readonly<Record<string, string>> = { epsilon: 'ε', delta: 'δ', rho: 'ρ' }
+const SYMBOL: Readonly<Record<string, string>> = { epsilon: 'ε', rho: 'ρ' }
 
 /** At most four decimals, cut and not rounded: what is left is never shown as more. Tiny ones as `1.1e-10`. */
 export const short = (decimal: string): string => {
