@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from './client.js'
 
-/** The built program; tests start it as its users do. */
-export const PROGRAM = join(process.cwd(), 'dist/cli/main.js')
+/** The built program; tests start it as its users do. `EPSILON_PROGRAM` names another build. */
+export const PROGRAM = process.env['EPSILON_PROGRAM'] ?? join(process.cwd(), 'dist/cli/main.js')
 
 export interface ServiceOptions {
   /** The data directory; a new temporary one where nothing is said. */
