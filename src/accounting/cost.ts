@@ -23,7 +23,7 @@ export function costsOf(release: Release, rows: readonly Row[]): Costs {
   const shared = sharedLosses(release)
   for (const part of release.parts) {
     const losses = shared(part)
-    for (const row of rows) sums[row] = plus(sums[row]!, costOfLoss(losses(row), part.count, scaleOf(row)))
+    for (const row of new Set(rows)) sums[row] = plus(sums[row]!, costOfLoss(losses(row), part.count, scaleOf(row)))
   }
   return sums
 }

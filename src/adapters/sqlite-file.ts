@@ -1,3 +1,4 @@
+import { closeSync, existsSync, openSync } from 'node:fs'
 import Database from 'libsql'
 
 export type SqlValue = string | number | null | Uint8Array
@@ -20,6 +21,7 @@ export class SqliteFile {
 
   /** Waits up to `busyMs` for another connection's lock. Throws what SQLite says; nothing is created in a missing folder. */
   constructor(path: string, busyMs: number) {
+    ownedByOne(path)
     this.database = new Database(path, { timeout: busyMs })
   }
 
@@ -53,6 +55,11 @@ export class SqliteFile {
   close(): void {
     this.database.close()
   }
+}
+
+/** Whose data was used is nobody else's business: SQLite would make a new file, and its journals, readable for all. */
+const ownedByOne = (path: string): void => {
+  if (!path.startsWith('file:') && !existsSync(path)) closeSync(openSync(path, 'wx', 0o600))
 }
 
 /** A blob of a row: libsql gives a Buffer to `get` and an ArrayBuffer to `all`. */

@@ -89,7 +89,7 @@ export class Ledger {
     if (reserved?.type !== 'ReservationOpened') return noReservation(id, actor)
     const release = settledRelease(releaseOf(reserved.data.spend), wire)
     const hash = hashOf({ kind: 'settle', id, source: actor.source, release: release.key })
-    const rows = reserved.data.charges.flatMap(({ cost }) => Object.keys(cost) as Row[])
+    const rows = [...new Set(reserved.data.charges.flatMap(({ cost }) => Object.keys(cost) as Row[]))]
     const costs = await this.parts.costs.costs(release, rows)
     return this.submit({ kind: 'settle', actor, cause, id, hash, settle: withTextNumbers(wire as JsonObject), costs })
   }

@@ -24,11 +24,14 @@ const MOST_VALUES = 1_000
 /**
  * Reads a policy as it is sent, and computes its caps. Every field is checked and unknown ones are refused.
  *
+ * An `rdp` policy that takes the place of another one and names no orders keeps that one's, sharing delta equally: other
+ * orders would be another structure, and its budgets would begin at zero.
+ *
  * Exact caps over many orders, or for a `plannedFor` that is costly to account, may take seconds.
  *
  * @throws AccountingError with the JSON pointer of what is wrong.
  */
-export const parsePolicy = (wire: unknown): PolicyRequest => {
+export const parsePolicy = (wire: unknown, current?: PolicyTerms): PolicyRequest => {
   const fields = new Fields(wire, '')
   const id = nameFrom(fields.take('id'), '/id')
   const scope = scopeFrom(fields)
@@ -38,7 +41,10 @@ export const parsePolicy = (wire: unknown): PolicyRequest => {
   const { role, window } = roleFrom(fields)
   const replaces = fields.has('replaces') ? Number(fields.integer('replaces', 1n, MOST_VERSIONS)) : undefined
   const asked = { epsilon: fields.take('epsilon'), delta: fields.take('delta') }
-  const caps = capsFor({ metric, ...asked, ...optionsFrom(fields, neighboring) })
+  const kept =
+    metric === 'rdp' && current?.metric === 'rdp' ? { orders: current.orders.map(({ alpha }) => ({ alpha })) } : {}
+  const named = fields.has('orders') || fields.has('plannedFor')
+  const caps = capsFor({ metric, ...asked, ...(named ? {} : kept), ...optionsFrom(fields, neighboring) })
   fields.end()
   requireLife(metric, caps)
   const epsilon = rationalText(parseRational(asked.epsilon, '/epsilon'))

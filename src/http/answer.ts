@@ -31,10 +31,12 @@ const refusal = ({ event }: Answered, shown: JsonObject): ProblemDocument => {
   const where = first === undefined ? '' : `, first policy ${first.policy} key ${JSON.stringify(first.key)}`
   const detail =
     code === 'COST_INFINITE'
-      ? `the release has no finite cost in ${failingCount} budgets${where}`
-      : `${failingCount} budgets have too little left${where}; the largest count that fits is ${largestCount}`
+      ? `the release has no finite cost in ${numberOf(failingCount)}${where}`
+      : `too little is left in ${numberOf(failingCount)}${where}; the largest count that fits is ${largestCount}`
   return problem(code, detail, shown)
 }
+
+const numberOf = (budgets: number): string => (budgets === 1 ? '1 budget' : `${budgets} budgets`)
 
 /** Sets status and headers, and returns the body. */
 export const send = (reply: FastifyReply, { status, body, replayed }: Reply): JsonObject => {

@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify'
 import { SubmitCommand } from '../application/operation.handlers.js'
 import { policyView } from '../application/policy-view.js'
 import { PoliciesQuery, PolicyQuery } from '../application/query.handlers.js'
+import { Service } from '../application/service.js'
 import type { Actor } from '../budget/commands.js'
 import type { Answered } from '../budget/decider.js'
 import { parsePolicy } from '../budget/policy-request.js'
@@ -23,6 +24,7 @@ export class PoliciesController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly service: Service,
   ) {}
 
   @Post()
@@ -47,7 +49,8 @@ export class PoliciesController {
     ],
   })
   async set(@Body() body: PolicyDto, @By() actor: Actor, @Res({ passthrough: true }) reply: FastifyReply) {
-    const { terms, replaces, warnings } = parsePolicy(body)
+    const current = this.service.state.registry.active.find(({ id }) => id === body.id)
+    const { terms, replaces, warnings } = parsePolicy(body, current)
     const named = replaces === undefined ? {} : { replaces }
     const done = await this.submit({ kind: 'set-policy', terms, ...named, actor, cause: HTTP })
     const { status, answer } = setAnswer(done)

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Verdict } from '../../src/budget/context.js'
 import type { BudgetEvent } from '../../src/budget/events.js'
+import { structureOf } from '../../src/budget/policy.js'
+import { parsePolicy } from '../../src/budget/policy-request.js'
 import { approver, emitter, operator, TestLedger } from './test-ledger.js'
 
 const pure = (epsilon: string) => ({ mechanism: 'declared_pure', epsilon })
@@ -273,4 +275,24 @@ test("nobody makes their own second person: approvers' tokens are an approver's 
   expect(code(ledger.submit({ kind: 'revoke-token', actor: operator, cause: { kind: 'http' }, token: 't' }))).toBe(
     'FORBIDDEN',
   )
+})
+
+test('a raise that names no orders keeps the orders, and with them what was spent', () => {
+  const wire = {
+    id: 'g',
+    scope: ['unit'],
+    metric: 'rdp',
+    epsilon: '3',
+    delta: '1e-5',
+    neighboring: 'add_or_remove_one',
+    window: 'lifetime',
+    role: 'guarantee',
+  }
+  const ledger = new TestLedger()
+  const first = parsePolicy(wire).terms
+  ledger.submit({ kind: 'set-policy', actor: operator, cause: { kind: 'http' }, terms: first })
+  const { terms } = parsePolicy({ ...wire, epsilon: '4' }, first)
+  const raised = ledger.submit({ kind: 'set-policy', actor: operator, cause: { kind: 'http' }, terms, replaces: 1 })
+  expect(recorded(raised, 'PolicyProposed').policy.generation).toBe(1)
+  expect(structureOf(parsePolicy({ ...wire, epsilon: '4' }).terms)).not.toBe(structureOf(first))
 })

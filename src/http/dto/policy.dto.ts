@@ -9,7 +9,7 @@ import { Optional, ReadBy } from './checks.js'
 
 /** A policy as it is sent; {@link parsePolicy} reads it and computes its caps. */
 export class PolicyDto {
-  static readonly read = parsePolicy
+  static readonly read = (wire: unknown) => parsePolicy(wire)
 
   @ReadBy(nameFrom)
   id!: string
