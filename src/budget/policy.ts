@@ -62,6 +62,17 @@ export interface Policy extends PolicyVersion {
 }
 
 export const preparePolicy = (version: PolicyVersion): Policy => {
+  const known = prepared.get(version)
+  if (known !== undefined) return known
+  const policy = prepare(version)
+  prepared.set(version, policy)
+  return policy
+}
+
+/** A version never changes, and every answer asks for its policy. */
+const prepared = new WeakMap<PolicyVersion, Policy>()
+
+const prepare = (version: PolicyVersion): Policy => {
   const rows = [...version.and, ...version.or]
   const capOf = new Map<Row, Cap>(rows.map((row) => [row, capFromText(version.caps[row])]))
   const filter = { and: version.and, or: version.or, caps: Object.fromEntries(capOf) }
