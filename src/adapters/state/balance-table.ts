@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Balance, Sums } from '../../budget/balance.js'
 import type { Attribute } from '../../budget/policy.js'
+import type { BudgetIndex } from './budget-index.js'
 import { Cells } from './cells.js'
 import { type ChunkSink, type ChunkSource, jsonChunk, type Saved } from './chunks.js'
 import { IdColumn } from './id-column.js'
@@ -33,8 +34,6 @@ const UNIT = 1
  * A budget of a windowed policy has sums for its window beside those of its lifetime.
  */
 export class BalanceTable implements Saved {
-  /** Key's name → budget + 1. */
-  readonly #budgetOf = new IdColumn()
   /** Unit's name → its newest budget + 1, and budget → the one before of the same unit + 1; for composite keys alone. */
   readonly #newestOfUnit = new IdColumn()
   readonly #olderOfUnit = new IdColumn()
@@ -54,6 +53,7 @@ export class BalanceTable implements Saved {
   constructor(
     private readonly number: number,
     readonly shape: TableShape,
+    private readonly index: BudgetIndex,
     tracked: boolean,
   ) {
     const { rows, windowed, scope } = shape
@@ -72,11 +72,11 @@ export class BalanceTable implements Saved {
   }
 
   has(name: number): boolean {
-    return this.#budgetOf.get(name) !== 0
+    return this.#budgetOf(name) !== -1
   }
 
   get(name: number): Balance | undefined {
-    const budget = this.#budgetOf.get(name) - 1
+    const budget = this.#budgetOf(name)
     if (budget === -1) return undefined
     const lifetime = this.#lifetime.read(budget)
     const reserved = this.#reserved.read(budget)
@@ -90,7 +90,8 @@ export class BalanceTable implements Saved {
    */
   set(name: number, unit: number, balance: Balance): void {
     this.#check(balance)
-    const budget = this.has(name) ? this.#budgetOf.get(name) - 1 : this.#add(name, unit)
+    const known = this.#budgetOf(name)
+    const budget = known === -1 ? this.#add(name, unit) : known
     this.#lifetime.write(budget, balance.lifetime)
     this.#reserved.write(budget, balance.reserved)
     if (this.#spent === undefined) return
@@ -131,6 +132,10 @@ export class BalanceTable implements Saved {
     this.#savedWindows = windows.length
   }
 
+  #budgetOf(name: number): number {
+    return this.index.get(this.number, name) - 1
+  }
+
   #add(name: number, unit: number): number {
     const budget = this.#budgets++
     const ids = this.#ids.touch(budget)
@@ -147,7 +152,7 @@ export class BalanceTable implements Saved {
   }
 
   #link(budget: number, name: number, unit: number): void {
-    this.#budgetOf.set(name, budget + 1)
+    this.index.set(this.number, name, budget + 1)
     if (!this.isComposite) return
     this.#olderOfUnit.set(budget, this.#newestOfUnit.get(unit))
     this.#newestOfUnit.set(unit, budget + 1)

@@ -9,6 +9,7 @@ import { unitOfKey } from '../../budget/targets.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { sqliteCode } from '../sqlite-file.js'
 import { BalanceTable, TABLES, type TableChunk } from './balance-table.js'
+import { BudgetIndex } from './budget-index.js'
 import { type ChunkSink, type ChunkSource, jsonChunk, onlyJson, type Saved } from './chunks.js'
 import { KeyTable } from './key-table.js'
 import { NameTable } from './name-table.js'
@@ -35,6 +36,7 @@ export class LedgerState extends BudgetState {
   readonly #keys: KeyTable
   readonly #history: UnitHistory
   readonly #reservations = new OpenReservations()
+  readonly #index = new BudgetIndex()
   readonly #tables = new Map<string, Map<number, BalanceTable>>()
   readonly #tableList: BalanceTable[] = []
   readonly #counts = new Map<string, number>()
@@ -220,7 +222,7 @@ export class LedgerState extends BudgetState {
   }
 
   #insertTable(shape: BalanceTable['shape']): BalanceTable {
-    const table = new BalanceTable(this.#tableList.length, shape, this.file !== undefined)
+    const table = new BalanceTable(this.#tableList.length, shape, this.#index, this.file !== undefined)
     this.#tableList.push(table)
     const generations = this.#tables.get(shape.policy) ?? new Map<number, BalanceTable>()
     this.#tables.set(shape.policy, generations.set(shape.generation, table))

@@ -28,7 +28,9 @@ export class NameTable implements Saved {
   readonly #hash: HalfSipHash
   readonly #text = new TextBytes()
   #size = 0
-  #last: { readonly name: string; readonly id: number } | undefined
+  /** The name asked for last: a spend asks for the same one several times. */
+  #lastName = ''
+  #lastId = -1
   #savedPages = 0
   #savedBytes = 0
 
@@ -42,7 +44,7 @@ export class NameTable implements Saved {
 
   /** The number of a name, or -1. */
   idOf(name: string): number {
-    if (this.#last?.name === name) return this.#last.id
+    if (name === this.#lastName && this.#lastId !== -1) return this.#lastId
     const text = this.#text.set(name)
     if (!text.wellFormed) return -1
     this.#hash.hash(text.bytes, text.length)
@@ -53,14 +55,13 @@ export class NameTable implements Saved {
   intern(name: string): number {
     const known = this.idOf(name)
     if (known !== -1) return known
-    const text = this.#text.set(name)
+    // The search has left the bytes and their hash where they are needed now.
+    const text = this.#text
     if (!text.wellFormed || text.length > LONGEST) {
       throw new RangeError(`a name of ${text.length} bytes, well formed: ${text.wellFormed}, was to be kept`)
     }
-    this.#hash.hash(text.bytes, text.length)
     const id = this.#append(text)
-    this.#last = { name, id }
-    return id
+    return this.#remember(name, id)
   }
 
   textOf(id: number): string {
@@ -97,6 +98,12 @@ export class NameTable implements Saved {
     this.saved()
   }
 
+  #remember(name: string, id: number): number {
+    this.#lastName = name
+    this.#lastId = id
+    return id
+  }
+
   #find(name: string): number {
     const { bytes, length } = this.#text
     const { low, high } = this.#hash
@@ -107,9 +114,7 @@ export class NameTable implements Saved {
       const page = this.#pages[offset >>> PAGE_BITS] as Uint8Array
       const at = offset & PAGE_MASK
       if (!holds(page, at, bytes, length)) continue
-      const id = idAt(page, at)
-      this.#last = { name, id }
-      return id
+      return this.#remember(name, idAt(page, at))
     }
     return -1
   }
