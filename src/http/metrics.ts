@@ -15,6 +15,9 @@ const DECISIONS: Readonly<Record<string, { readonly kind: string; readonly outco
   ReservationExpired: { kind: 'reservation', outcome: 'expired' },
 }
 
+/** Gauges of the library with the suffix of a counter; promtool refuses them. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
+
 /** What an operator watches, in the text format of Prometheus. Names of units never become labels. */
 @Injectable()
 export class Metrics {
@@ -26,6 +29,7 @@ export class Metrics {
     this.contentType = this.registry.contentType
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry })
+    for (const name of MISNAMED) this.registry.removeSingleMetric(name)
     this.durations = new Histogram({
       name: 'epsilon_http_request_duration_seconds',
       help: 'Time from the request to the end of its answer.',

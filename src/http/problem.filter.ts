@@ -1,7 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AccountingError } from '../accounting/errors.js'
 import { LedgerError } from '../ledger/errors.js'
-import { PROBLEM_TYPE, type ProblemDocument, problem, problemOf, RETRY_AFTER_SECONDS } from './problem.js'
+import { describedProblems } from './body.pipe.js'
+import { invalid, PROBLEM_TYPE, type ProblemDocument, problem, problemOf, RETRY_AFTER_SECONDS } from './problem.js'
 import { allowedMethods } from './routes.js'
 
 /** Turns everything that is thrown, by us or by the framework, into a problem document. */
@@ -20,6 +22,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   private documentOf(error: unknown, request: FastifyRequest, reply: FastifyReply): ProblemDocument {
     if (error instanceof HttpException) return frameworkProblem(error, request, reply)
+    if (error instanceof AccountingError) return invalid(error, describedProblems(request.body))
     const known = problemOf(error)
     if (error instanceof LedgerError) this.logger.error(`${error.code}: ${error.message}`)
     if (known !== undefined) return known

@@ -89,8 +89,11 @@ export const withErrors = (errors: readonly ProblemDetail[] | undefined): JsonOb
   errors === undefined ? {} : { errors: errors.map(({ pointer, detail }) => ({ pointer, detail })) }
 
 /** What the accounting refuses to read is the caller's to change, whatever its code means in a decision. */
-const invalid = ({ code, detail, pointer }: AccountingError): ProblemDocument => ({
-  ...problem(code, detail, { errors: [{ pointer, detail }] }),
+export const invalid = (
+  { code, detail, pointer }: AccountingError,
+  others: readonly ProblemDetail[] = [],
+): ProblemDocument => ({
+  ...problem(code, detail, withErrors([{ pointer, detail }, ...others.filter((other) => other.pointer !== pointer)])),
   status: 422,
 })
 

@@ -3,13 +3,13 @@ import { parseRational } from '../../accounting/rational.js'
 import { RELATIONS } from '../../accounting/units.js'
 import { nameFrom } from '../../budget/names.js'
 import { ATTRIBUTES } from '../../budget/policy.js'
-import { matchFrom, parsePolicy } from '../../budget/policy-request.js'
+import { matchFrom } from '../../budget/policy-request.js'
 import { WINDOW_KINDS } from '../../budget/window.js'
 import { Optional, ReadBy } from './checks.js'
 
-/** A policy as it is sent; {@link parsePolicy} reads it and computes its caps. */
+/** A policy as it is sent; `parsePolicy` reads it and computes its caps. */
 export class PolicyDto {
-  static readonly read = (wire: unknown) => parsePolicy(wire)
+  static readonly readByHand = true
 
   @ReadBy(nameFrom)
   id!: string

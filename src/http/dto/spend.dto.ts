@@ -2,13 +2,12 @@ import { Allow, ArrayNotEmpty, IsArray, IsIn, IsObject, IsString } from 'class-v
 import { parseRational } from '../../accounting/rational.js'
 import { RELATIONS } from '../../accounting/units.js'
 import { nameFrom } from '../../budget/names.js'
-import { parseRequest, type RequestKind } from '../../budget/request.js'
 import { Optional, ReadBy } from './checks.js'
-
-const reader = (kind: RequestKind) => (wire: unknown) => parseRequest(kind, wire, 'described')
 
 /** The release itself: a mechanism with its parameters, or parts, or an event of another library. */
 export class BodyDto {
+  static readonly readByHand = true
+
   @Optional()
   @IsString()
   mechanism?: string
@@ -85,8 +84,6 @@ export class BodyDto {
 
 /** A spend without an id: what is estimated. */
 export class EstimateDto extends BodyDto {
-  static readonly read = reader('estimate')
-
   @Optional()
   @ReadBy(nameFrom)
   unit?: string
@@ -127,19 +124,13 @@ export class EstimateDto extends BodyDto {
 }
 
 export class SpendDto extends EstimateDto {
-  static override readonly read = reader('spend')
-
   @ReadBy(nameFrom)
   id!: string
 }
 
-export class ReportDto extends SpendDto {
-  static override readonly read = reader('report')
-}
+export class ReportDto extends SpendDto {}
 
 export class ReservationDto extends SpendDto {
-  static override readonly read = reader('reserve')
-
   @ReadBy(parseRational)
   expiresInSeconds!: unknown
 }

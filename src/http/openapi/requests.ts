@@ -58,17 +58,18 @@ const metricForm = (metric: string, fields: Readonly<Record<string, Schema>>, op
     ),
   }))
 
-const cap = (least: number): Schema => ({
-  description: 'At most 4,611 and something: a cap has at most 2^62 units of 1e-15.',
+/** A cap has at most 2^62 units of 1e-15. */
+const CAP: Schema = {
+  description: 'At most 4,611.686018427387904: a cap has at most 2^62 units of 1e-15.',
   anyOf: [
-    { type: 'number', minimum: least, maximum: 4611 },
-    { type: 'string', pattern: '^(?:[1-9][0-9]{0,2}(?:\\.[0-9]{1,9})?|0\\.[0-9]{0,3}[1-9])$' },
+    { const: 0 },
+    { type: 'number', exclusiveMinimum: 0, maximum: 4611.686018427387 },
+    { type: 'string', pattern: '^(?:0|[1-9][0-9]{0,2}(?:\\.[0-9]{1,15})?|0\\.0{0,9}[1-9][0-9]{0,9})$' },
   ],
   examples: ['3'],
-})
-const CAP = { ...cap(0.001), anyOf: [{ const: 0 }, { const: '0' }, ...(cap(0.001)['anyOf'] as Schema[])] }
+}
 const ZERO: Schema = { enum: ['0', 0] }
-const CONVERTED = { epsilon: cap(0.001), delta: ref('PositiveDelta'), deltaForSpends: ref('Delta') }
+const CONVERTED = { epsilon: ref('PositiveParameter'), delta: ref('PositiveDelta'), deltaForSpends: ref('Delta') }
 
 /** What callers send. */
 export const REQUEST_SCHEMAS: Readonly<Record<string, Schema>> = {
