@@ -1,0 +1,113 @@
+import { type Report, short, table } from './report.js'
+
+/** Names of the figures that are compared. */
+export const NAMES = {
+  batch: (history: string, budgets: 'spread' | 'hot') => `spends by /v1/spends/batch, ${named(budgets)}, ${history}`,
+  single: (history: string) => `spends by /v1/spends, ${named('spread')}, ${history}`,
+  singleHot: (history: string) => `spends by /v1/spends, ${named('hot')}, ${history}`,
+  postgres: (script: 'transaction' | 'statement', budgets: 'spread' | 'hot') =>
+    `PostgreSQL, ${script === 'transaction' ? 'textbook transaction' : 'one statement'}, ${named(budgets)}`,
+  raw: (row: 'record' | 'group') => `raw SQLite, groups of 1,000, one row a ${row}`,
+  rebuild: 'restart without state, records replayed',
+  verify: 'verify',
+} as const
+
+const named = (budgets: 'spread' | 'hot'): string => (budgets === 'hot' ? 'one hot budget' : '1,000 budgets')
+
+/** The histories before the loads; the second is set by `--records`. */
+export const SMALL = 'small history'
+export const LARGE = 'large history'
+
+interface Aim {
+  readonly ratio: string
+  readonly of: string
+  readonly to: string
+  readonly bound: { readonly least: number } | { readonly most: number }
+}
+
+const AIMS: readonly Aim[] = [
+  {
+    ratio: 'batch / PostgreSQL one statement, 1,000 budgets',
+    of: NAMES.batch(SMALL, 'spread'),
+    to: NAMES.postgres('statement', 'spread'),
+    bound: { least: 5 },
+  },
+  {
+    ratio: 'batch / PostgreSQL one statement, hot budget',
+    of: NAMES.batch(SMALL, 'hot'),
+    to: NAMES.postgres('statement', 'hot'),
+    bound: { least: 20 },
+  },
+  {
+    ratio: 'single / PostgreSQL transaction, 1,000 budgets',
+    of: NAMES.single(SMALL),
+    to: NAMES.postgres('transaction', 'spread'),
+    bound: { least: 1 },
+  },
+  {
+    ratio: 'single / PostgreSQL transaction, hot budget',
+    of: NAMES.singleHot(SMALL),
+    to: NAMES.postgres('transaction', 'hot'),
+    bound: { least: 3 },
+  },
+  {
+    ratio: 'batch / raw SQLite, one row a record',
+    of: NAMES.batch(SMALL, 'spread'),
+    to: NAMES.raw('record'),
+    bound: { least: 0.5 },
+  },
+  {
+    ratio: 'batch / raw SQLite, one row a group',
+    of: NAMES.batch(SMALL, 'spread'),
+    to: NAMES.raw('group'),
+    bound: { least: 0.5 },
+  },
+  {
+    ratio: 'cost of a batch spend, large / small history',
+    of: NAMES.batch(SMALL, 'spread'),
+    to: NAMES.batch(LARGE, 'spread'),
+    bound: { most: 1.2 },
+  },
+  {
+    ratio: 'cost of a single spend, large / small history',
+    of: NAMES.single(SMALL),
+    to: NAMES.single(LARGE),
+    bound: { most: 1.2 },
+  },
+]
+
+const FLOORS = [
+  { name: NAMES.rebuild, least: 150_000 },
+  { name: NAMES.verify, least: 150_000 },
+] as const
+
+export interface AimResult {
+  readonly aim: string
+  readonly measured: number
+  readonly wanted: string
+  readonly met: boolean
+}
+
+/** What was aimed at beside what was measured, by medians; what was not measured is left out. */
+export const aimResults = (report: Report): readonly AimResult[] => [
+  ...AIMS.flatMap(({ ratio, of, to, bound }) => {
+    const [one, other] = [report.median(of), report.median(to)]
+    if (one === undefined || other === undefined) return []
+    const measured = one / other
+    return 'least' in bound
+      ? [{ aim: ratio, measured, wanted: `>= ${bound.least}`, met: measured >= bound.least }]
+      : [{ aim: ratio, measured, wanted: `<= ${bound.most}`, met: measured <= bound.most }]
+  }),
+  ...FLOORS.flatMap(({ name, least }) => {
+    const measured = report.median(name)
+    return measured === undefined
+      ? []
+      : [{ aim: `${name}, records/s`, measured, wanted: `>= ${short(least)}`, met: measured >= least }]
+  }),
+]
+
+export const aimTable = (results: readonly AimResult[]): string =>
+  table([
+    ['aim', 'met', 'wanted', 'measured'],
+    ...results.map(({ aim, met, wanted, measured }) => [aim, met ? 'yes' : 'NO', wanted, short(measured)]),
+  ])

@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { aimResults, aimTable, LARGE, NAMES, SMALL } from './aims.js'
+import { measureBomb } from './cost-bomb.js'
+import { freshCosts, worstCosts } from './costs.js'
+import { fill, fresh, headSeq, measureReplay, measureSpends, restarted, type Scale } from './ledger.js'
+import { machineFacts, StealMeter } from './machine.js'
+import { benchUnits } from './million.js'
+import { Postgres, type Script } from './postgres.js'
+import { appendRaw, recordGroups } from './raw-sqlite.js'
+import { figureTable, Report, short, table } from './report.js'
+import type { Target } from './run-load.js'
+import { quantile } from './statistics.js'
+
+const USAGE = `npm run bench -- [--quick] [--rounds N] [--records N] [--json FILE]
+npm run bench -- --million
+
+Measures this machine: durable spends a second over HTTP beside PostgreSQL and SQLite with the same rule, replay,
+verification and costs, in interleaved rounds. --quick takes about a minute, the whole some ten.
+
+--million spends once for each of a million units, and shows memory, restart and verification.`
+
+const QUICK: Scale = { records: 50_000, batchSpends: 20_000, warmUp: 5_000, seconds: 1 }
+const WHOLE: Scale = { records: 1_000_000, batchSpends: 200_000, warmUp: 10_000, seconds: 5 }
+
+const main = async (): Promise<void> => {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string', default: '3' },
+      records: { type: 'string' },
+      json: { type: 'string' },
+      million: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return console.log(USAGE)
+  if (values.million) return benchUnits(1_000_000)
+  const base = values.quick ? QUICK : WHOLE
+  const scale = { ...base, records: Number(values.records ?? base.records) }
+  const folder = await mkdtemp(join(tmpdir(), 'epsilon-ledger-bench-'))
+  try {
+    await bench(folder, scale, Number(values.rounds), values.json)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const bench = async (folder: string, scale: Scale, rounds: number, json: string | undefined): Promise<void> => {
+  const steal = new StealMeter()
+  const machine = machineFacts(folder)
+  const report = new Report()
+  say(
+    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node ${machine.node}`,
+  )
+  say(`append of 400 bytes with fdatasync: p50 ${short(machine.syncMs.p50)} ms, p99 ${short(machine.syncMs.p99)} ms`)
+  const postgres = await Postgres.start()
+  const started: Target[] = []
+  try {
+    const clients = postgres && (await bestClients(postgres, scale.seconds / 2))
+    say(
+      postgres === undefined
+        ? 'PostgreSQL: left out, it is not installed'
+        : `${postgres.version}, clients: ${JSON.stringify(clients)}`,
+    )
+    let large = await filled(scale.records, report)
+    started.push(large)
+    for (let round = 1; round <= rounds; round++) {
+      say(`round ${round} of ${rounds}`)
+      noteCosts(report, round)
+      const small = await fresh()
+      started.push(small)
+      await fill(small, 10_000 - scale.warmUp)
+      await measureSpends(small, SMALL, scale, report)
+      await small.service.stop()
+      noteRaw(report, folder, small, scale)
+      await small.service.remove()
+      if (postgres !== undefined && clients !== undefined) await notePostgres(report, postgres, clients, scale.seconds)
+      large = await restarted(large)
+      await measureSpends(large, LARGE, scale, report)
+      large = await measureReplay(large, report)
+      if (round === rounds) await measureBomb(report)
+      await large.service.stop()
+    }
+  } finally {
+    await Promise.all([postgres?.stop(), ...started.map(({ service }) => service.remove())])
+  }
+  await finish(report, machine, steal.share(), json)
+}
+
+const filled = async (records: number, report: Report): Promise<Target> => {
+  const target = await fresh()
+  const { accepted, seconds } = await fill(target, records)
+  report.add(`filling the ${LARGE} to ${short(await headSeq(target))} records`, 'spends/s', accepted / seconds)
+  await target.service.stop()
+  return target
+}
+
+type Clients = Record<`${Script} ${'spread' | 'hot'}`, number>
+
+const CLIENTS = [8, 32, 64] as const
+
+/** The number of clients with which PostgreSQL is fastest, for each of its rows. */
+const bestClients = async (postgres: Postgres, seconds: number): Promise<Clients> => {
+  const best = async (script: Script, budgets: 'spread' | 'hot') => {
+    const rates: [number, number][] = []
+    for (const clients of CLIENTS) rates.push([await postgres.bench(script, budgets, clients, seconds), clients])
+    return rates.reduce((most, other) => (other[0] > most[0] ? other : most))[1]
+  }
+  return {
+    'transaction spread': await best('transaction', 'spread'),
+    'transaction hot': await best('transaction', 'hot'),
+    'statement spread': await best('statement', 'spread'),
+    'statement hot': await best('statement', 'hot'),
+  }
+}
+
+const notePostgres = async (report: Report, postgres: Postgres, clients: Clients, seconds: number): Promise<void> => {
+  for (const script of ['transaction', 'statement'] as const) {
+    for (const budgets of ['spread', 'hot'] as const) {
+      const rate = await postgres.bench(script, budgets, clients[`${script} ${budgets}`], seconds)
+      report.add(NAMES.postgres(script, budgets), 'transactions/s', rate)
+    }
+  }
+}
+
+/** SQLite alone gets the records that the service has just written. */
+const noteRaw = (report: Report, folder: string, { service }: Target, scale: Scale): void => {
+  const groups = recordGroups(join(service.data, 'ledger.db'), 1_000, scale.batchSpends, 1_000)
+  const bytes = groups.flat().reduce((sum, record) => sum + record.length, 0)
+  report.add('bytes of a record', 'bytes', bytes / groups.flat().length)
+  for (const row of ['record', 'group'] as const)
+    report.add(NAMES.raw(row), 'records/s', appendRaw(folder, groups, row))
+}
+
+const noteCosts = (report: Report, round: number): void => {
+  const times = freshCosts(200, round).toSorted((a, b) => a - b)
+  report.add('fresh subsampled Gaussian, 21 orders: median', 'ms', quantile(times, 0.5))
+  report.add('fresh subsampled Gaussian, 21 orders: worst of 200', 'ms', quantile(times, 1))
+  for (const { name, orders, milliseconds } of worstCosts().slice(0, 3)) {
+    report.add(`worst accepted inputs: ${name}, ${orders} orders`, 'ms', milliseconds)
+  }
+}
+
+const finish = async (
+  report: Report,
+  machine: ReturnType<typeof machineFacts>,
+  stolen: number | undefined,
+  json: string | undefined,
+): Promise<void> => {
+  const aims = aimResults(report)
+  const figures = report.figures()
+  console.log(`\n${figureTable(figures)}\n\n${aimTable(aims)}`)
+  if (stolen !== undefined)
+    console.log(table([['\ntime that the host kept from this machine', `${short(stolen * 100)} %`]]))
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine, stolen, figures, aims }, undefined, 2)}\n`)
+}
+
+const say = (line: string): void => console.error(line)
+
+await main()
