@@ -77,7 +77,7 @@ test('a flush costs what has changed, and the changes in the file never outgrow 
   cells.save(file, 1)
   cells.saved()
   const pages = file.bytes('cells')
-  for (let flush = 2; flush < 400; flush++) {
+  for (let flush = 2; flush < 1_500; flush++) {
     for (let change = 0; change < 64; change++) write(cells, Math.floor(random() * ROWS), flush)
     let written = 0
     const sink: ChunkSink = {
