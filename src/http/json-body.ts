@@ -14,9 +14,10 @@ export const readJsonBodies = (server: FastifyInstance): void => {
   server.addContentTypeParser(
     /^application\/(?:[\w.+-]+\+)?json(?:\s*;.*)?$/i,
     { parseAs: 'buffer', bodyLimit: MOST_BODY_BYTES },
-    (_request, body, done) => {
+    ({ method }, body, done) => {
       try {
-        done(null, jsonFrom(body as Buffer))
+        // Some clients name a type for the body that a DELETE does not have.
+        done(null, method === 'DELETE' && body.length === 0 ? undefined : jsonFrom(body as Buffer))
       } catch (error) {
         done(error as Error)
       }

@@ -214,6 +214,12 @@ test('a windowed budget shows its lifetime beside it', async () => {
   )
 })
 
+test('a content type without a body does no harm', async () => {
+  const headers = { 'content-type': 'application/json' }
+  expect((await edge.operator.send('DELETE', '/v1/policies/none', undefined, { headers })).status).toBe(404)
+  expect((await edge.operator.send('DELETE', '/v1/policies/none', '', { headers })).status).toBe(404)
+})
+
 test('metrics tell what was decided', async () => {
   const { text } = await auditor.get('/metrics')
   expect(text).toMatch(/^epsilon_head_seq \d+$/m)

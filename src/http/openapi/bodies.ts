@@ -101,7 +101,11 @@ const SINGLE_EVENTS: readonly Schema[] = [
   event('DiscreteLaplaceDpEvent', { noise_parameter: ref('PositiveParameter'), sensitivity: ref('LargeInteger') }),
   event(
     'DiscreteGaussianDpEvent',
-    { sigma: ref('PositiveAmount'), sensitivity: ref('PositiveAmount'), dimension: {} },
+    {
+      sigma: ref('PositiveAmount'),
+      sensitivity: ref('PositiveAmount'),
+      dimension: { anyOf: [{ type: 'integer', minimum: 1 }, { type: 'null' }] },
+    },
     ['sensitivity', 'dimension'],
   ),
   event('RandomizedResponseDpEvent', { noise_parameter: ref('Probability'), num_buckets: ref('LargeInteger') }),

@@ -126,7 +126,7 @@ export const REQUEST_SCHEMAS: Readonly<Record<string, Schema>> = {
     oneOf: [
       ...metricForm('pure', { epsilon: CAP, delta: ZERO }),
       ...metricForm('approx', { epsilon: CAP, delta: ref('Delta') }),
-      ...metricForm('zcdp', { ...CONVERTED, alphaStar: { type: 'number', minimum: 1.125, maximum: 1024 } }, [
+      ...metricForm('zcdp', { ...CONVERTED, alphaStar: { type: 'number', exclusiveMinimum: 1, maximum: 1e30 } }, [
         'deltaForSpends',
         'alphaStar',
       ]),

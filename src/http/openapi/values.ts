@@ -73,7 +73,7 @@ export const COUNT = amountOf(
 )
 /** An integer up to 10^30. */
 export const LARGE_INTEGER = amountOf(
-  { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+  { type: 'integer', minimum: 1 },
   '^[1-9][0-9]{0,29}$',
   'An integer from 1 to 10^30.',
   '4',
