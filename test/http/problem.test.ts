@@ -11,7 +11,7 @@ import { StderrLogger } from '../../src/http/stderr-logger.js'
 import { LedgerError } from '../../src/ledger/errors.js'
 import { Client } from '../support/client.js'
 
-const SECRET = '/srv/disk-7 is on fire'
+const SECRET = 'disk 7 is on fire'
 
 const ERRORS: Readonly<Record<string, Error>> = {
   uncertain: new LedgerError('APPEND_UNCERTAIN', `records 5 to 6: ${SECRET}`, { retry: 'after-restart' }),
