@@ -58,6 +58,7 @@ export class Draft extends BudgetState {
     const opened = [...this.#opened.values()].filter((reservation) => reservation.expiresAt <= at)
     return [...this.below.overdue(at, limit + this.#closed.size), ...opened]
       .filter(({ source, id }) => !this.#closed.has(nameOf('request', source, id)))
+      .sort((one, other) => (one.expiresAt < other.expiresAt ? -1 : 1))
       .slice(0, limit)
   }
 

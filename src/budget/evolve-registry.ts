@@ -93,10 +93,12 @@ const withVersion = (history: PolicyHistory, policy: PolicyVersion): PolicyHisto
   last: policy.version,
 })
 
-const change = (kind: PolicyChange['kind'], version: number, place: Place): PolicyChange => ({
+const change = (kind: PolicyChange['kind'], version: number, { seq, at, by }: Place): PolicyChange => ({
   kind,
   version,
-  ...place,
+  at,
+  by,
+  seq,
 })
 
 const withToken = (registry: Registry, data: TokenCreated, place: Place): Registry => ({
