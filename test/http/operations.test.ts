@@ -1,3 +1,4 @@
+import http from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { leafHash } from '../../src/ledger/record.js'
 import type { Client } from '../support/client.js'
@@ -187,6 +188,27 @@ test('the log comes out as its exact bytes, a record a line, from anywhere', asy
   expect((await auditor.get('/v1/records?from=3&limit=4')).text).toBe(`${lines.slice(3, 7).join('\n')}\n`)
   expect((await auditor.get('/v1/records/5')).text).toBe(lines[5])
   expect((await auditor.get(`/v1/records?from=${edge.head + 1}`)).text).toBe('')
+})
+
+test('whoever reads the log slowly holds up nobody, and gets all of it', async () => {
+  for (let round = 0; round < 5; round++) {
+    const spends = Array.from({ length: 1000 }, (_, index) => ({
+      id: `long-${round}-${index}`,
+      unit: `long-${index}`,
+      ...EVERYWHERE,
+      ...costing('0.01'),
+    }))
+    expect((await emitter.post('/v1/spends/batch', { spends })).status).toBe(200)
+  }
+  const head = edge.head
+  const response = await new Promise<http.IncomingMessage>((resolve) =>
+    http.get(`${edge.url}/v1/records`, { headers: { authorization: `Bearer ${auditor.token}` } }, resolve),
+  )
+  const spend = { id: 'meanwhile', unit: 'pat', ...EVERYWHERE, ...costing('0.1') }
+  expect((await emitter.post('/v1/spends', spend)).status).toBe(201)
+  let lines = 0
+  for await (const chunk of response) lines += (chunk as Buffer).toString('latin1').split('\n').length - 1
+  expect(lines).toBeGreaterThanOrEqual(head + 1)
 })
 
 test('an answer reflects at least the record that is asked for', async () => {
