@@ -58,7 +58,16 @@ const judged = async (context: TestContext, token: string, selection: readonly s
   const { code, output } = await run(command, [
     ...['--config-file', join(HERE, 'schemathesis.toml'), 'run', `${service.url}/docs/openapi.json`],
     ...['--header', `Authorization: Bearer ${token}`, '--exclude-checks', 'unsupported_method'],
-    ...['--max-examples', '20', '--continue-on-failure', '--generation-database', 'none', ...selection],
+    ...[
+      '--max-examples',
+      '20',
+      '--seed',
+      process.env['SEED'] ?? '1',
+      '--continue-on-failure',
+      '--generation-database',
+      'none',
+      ...selection,
+    ],
   ])
   expect(code, output).toBe(0)
 }

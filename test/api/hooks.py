@@ -3,7 +3,11 @@
 import schemathesis
 
 FORM = {"INVALID", "INVALID_NUMBER"}
-MEANING = {"the planned spend costs nothing"}
+MEANING = {
+    "the planned spend costs nothing",
+    "an order is given twice",
+    "give deltaShare with every finite order or with none",
+}
 
 
 @schemathesis.check

@@ -51,7 +51,7 @@ const sampled = (name: string, parameters: Readonly<Record<string, Schema>>): Fo
 const FORMS: readonly Form[] = [
   mechanism('laplace', { noiseMultiplier: ref('PositiveParameter') }),
   mechanism('gaussian', { noiseMultiplier: ref('PositiveAmount') }),
-  sampled('gaussian', { noiseMultiplier: ref('PositiveParameter') }),
+  sampled('gaussian', { noiseMultiplier: ref('PositiveAmount') }),
   mechanism('discrete_gaussian', { sigma: ref('PositiveAmount'), sensitivity: ref('PositiveAmount') }),
   mechanism('discrete_laplace', { noiseParameter: ref('PositiveParameter'), sensitivity: ref('LargeInteger') }),
   mechanism('randomized_response', { noiseParameter: ref('Probability'), numBuckets: ref('LargeInteger') }),
@@ -142,7 +142,7 @@ export const RELEASE_SCHEMAS: Readonly<Record<string, Schema>> = {
       description: '[noise multiplier, sample rate, steps]',
       type: 'array',
       prefixItems: [
-        { type: 'number', minimum: 1e-30, maximum: 1e30 },
+        { type: 'number', exclusiveMinimum: 0 },
         { type: 'number', minimum: 1e-30, maximum: 1 },
         { type: 'integer', minimum: 1, maximum: 1e12 },
       ],

@@ -151,7 +151,7 @@ export const REQUEST_SCHEMAS: Readonly<Record<string, Schema>> = {
   },
   Orders: list(
     object({ alpha: { anyOf: [integer(2, 1024), { const: 'inf' }] }, deltaShare: ref('Delta') }, ['deltaShare']),
-    { minItems: 1, maxItems: 64 },
+    { minItems: 1, maxItems: 64, uniqueItems: true },
   ),
   ApprovalRequest: { ...object({ version: integer(1) }), examples: [{ version: 2 }] },
   HaltRequest: {
