@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { CostWorkers } from './adapters/cost-workers.js'
 import { DataDirectory } from './adapters/data-directory.js'
+import { SeenFile } from './adapters/seen-file.js'
 import { SqliteStore } from './adapters/sqlite-store.js'
 import { LedgerState } from './adapters/state/ledger-state.js'
 import { SystemClock } from './adapters/system-clock.js'
@@ -22,6 +23,7 @@ import { Writer } from './ledger/writer.js'
 /** The files of a data directory that this module names. */
 const LOG = 'ledger.db'
 const STATE = 'state.db'
+const SEEN = 'seen'
 
 /**
  * Opens a ledger for writing: takes the directory, creates the ledger where there is none, brings the derived state up
@@ -42,16 +44,18 @@ export const openService = async (configuration: Configuration): Promise<Service
 const openIn = async (directory: DataDirectory, configuration: Configuration): Promise<Service> => {
   const store = openLog(directory)
   const ledgerId = (await ledgerIn(store)) ?? randomUUID()
+  const seen = SeenFile.open(directory.file(SEEN))
+  await requireNotBehind(store, directory.file(SEEN), seen.before)
   const { state, chain } = await stateOf(store, directory.file(STATE), ledgerId)
   const clock = new SystemClock()
   const timeKeeper = new TimeKeeper(clock, chain?.at)
-  const service = new OpenService({ directory, store, state, timeKeeper, ledgerId, chain, configuration })
+  const service = new OpenService({ directory, store, state, seen, timeKeeper, ledgerId, chain, configuration })
   if (chain === undefined) await service.begin()
   return service
 }
 
 /** What only a ledger that has been served leaves in its directory. */
-const TRACES = ['state.db', 'signing.key', 'operator.token', 'approver.token']
+const TRACES = ['seen', 'state.db', 'signing.key', 'operator.token', 'approver.token']
 
 /** Creates a ledger only where there never was one: an empty log in the place of a lost one would refund everything. */
 const openLog = (directory: DataDirectory): EventStore => {
@@ -93,6 +97,11 @@ const stateOf = async (store: EventStore, path: string, ledger: string) => {
   return { state, chain: await catchUp(store, state, chain) }
 }
 
+/** Whoever was answered from a position has seen it: a log without it is not the one that was served. */
+const requireNotBehind = async (store: EventStore, path: string, seen: Position | undefined): Promise<void> => {
+  if (seen !== undefined && (await chainAt(store, seen)) === undefined) throw wentBack(path, seen, await store.head())
+}
+
 const wentBack = (path: string, seen: Position, head: Position | undefined): LedgerError => {
   const ends = head === undefined ? 'is empty' : `ends with record ${head.seq} (leaf ${head.leaf})`
   const forked = head !== undefined && head.seq >= seen.seq
@@ -101,7 +110,7 @@ const wentBack = (path: string, seen: Position, head: Position | undefined): Led
     `${path} has seen record ${seen.seq} with leaf ${seen.leaf}, but the log ${ends}${forked ? ' and has another record there' : ''}`,
     {
       retry: 'never',
-      hint: 'The log was replaced by an older or another copy; serving it would refund what is missing. Put the newest ledger.db back. Only if this log is certainly the newest: remove state.db, which is then built anew.',
+      hint: 'The log was replaced by an older or another copy; serving it would refund what is missing. Put the newest ledger.db back. Only if this log is certainly the newest: remove the files seen and state.db.',
       exitCode: forked ? 22 : 21,
     },
   )
@@ -111,6 +120,7 @@ interface Parts {
   readonly directory: DataDirectory
   readonly store: EventStore
   readonly state: LedgerState
+  readonly seen: SeenFile
   readonly timeKeeper: TimeKeeper
   readonly ledgerId: string
   readonly chain: ChainState | undefined
@@ -219,6 +229,7 @@ class OpenService implements Service {
     if (this.#fatal === undefined) this.state.flush({ ...this.position(), epoch: this.epoch })
     this.state.close()
     await this.store.close()
+    this.#parts.seen.close()
     this.#parts.directory.release()
   }
 
@@ -247,6 +258,7 @@ class OpenService implements Service {
   }
 
   #committed(position: Position): void {
+    this.#parts.seen.write(position)
     this.#tell(({ seq }) => seq <= position.seq, true)
     if (position.seq - this.#flushed < this.#parts.configuration.flushRecords) return
     this.state.flush({ ...position, epoch: this.epoch })

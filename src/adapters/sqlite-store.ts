@@ -174,7 +174,8 @@ const APPLICATION_ID = 0x4570734c
 const FORMAT = 1
 const SYNCHRONOUS_FULL = 2
 const BUSY_MS = 5_000
-const PAGE_BLOCKS = 32
+/** A slow reader holds a page of blocks in memory, and there may be many. */
+const PAGE_BLOCKS = 2
 const CHECKPOINT_BYTES = 4 * 1024 * 1024
 
 const SCHEMA = `

@@ -1,7 +1,7 @@
 import type { ApprovePolicy, RemovePolicy, SetPolicy } from './commands.js'
 import { type Rejection, record, reject, type Verdict } from './context.js'
 import { couldMeet, type PolicyTerms, type PolicyVersion, structureOf, tightens } from './policy.js'
-import type { PolicyHistory } from './registry.js'
+import { lastHeld, type PolicyHistory } from './registry.js'
 import type { BudgetState } from './state.js'
 
 /** Rows of all policies together: a spend's record names each of them and must stay under 64 KiB. */
@@ -9,7 +9,7 @@ const MOST_ROWS = 512
 
 /**
  * A new policy and one that only tightens hold at once; everything that could admit what was refused before is
- * proposed, and waits for a second person.
+ * proposed, and waits for a second person. A removed policy that comes back is held against what it last was.
  */
 export const decidePolicy = (state: BudgetState, command: SetPolicy): Verdict => {
   const { terms, replaces } = command
@@ -19,12 +19,11 @@ export const decidePolicy = (state: BudgetState, command: SetPolicy): Verdict =>
     versionProblem(terms.id, current, replaces) ?? meetingProblem(state, terms) ?? sizeProblem(state, terms)
   if (problem !== undefined) return problem
   const policy = { ...terms, version: (history?.last ?? 0) + 1, generation: generationOf(history, terms) }
-  if (current === undefined) return record({ type: 'PolicySet', data: { policy, replaces: null } })
-  if (tightens(current, terms)) return record({ type: 'PolicySet', data: { policy, replaces: current.version } })
-  return record({
-    type: 'PolicyProposed',
-    data: { policy, replaces: current.version, proposedBy: command.actor.token },
-  })
+  const held = lastHeld(history)
+  if (held === undefined || tightens(held, terms)) {
+    return record({ type: 'PolicySet', data: { policy, replaces: current?.version ?? null } })
+  }
+  return record({ type: 'PolicyProposed', data: { policy, replaces: held.version, proposedBy: command.actor.token } })
 }
 
 export const decideRemoval = (state: BudgetState, command: RemovePolicy): Verdict => {

@@ -7,7 +7,7 @@ import { type DecisionContext, type Rejection, record, reject, requestHash, type
 import type { Draft } from './draft.js'
 import type { BudgetAfter, Charge, FailingBudget, Request, SpendAccepted, SpendRefused } from './events.js'
 import { haltOf } from './halts.js'
-import { splitIntoParts } from './parts.js'
+import { fitsInline, splitIntoParts } from './parts.js'
 import type { Policy } from './policy.js'
 import { type Target, targetsOf } from './targets.js'
 import { secondsAfter, windowOf } from './window.js'
@@ -225,17 +225,17 @@ const failingBudget = ({ charge, key, balance }: Touched): FailingBudget => {
 const shown = <Shown>(budgets: readonly Shown[]): readonly Shown[] => {
   let bytes = 0
   const fit = budgets.slice(0, MOST_SHOWN).findIndex((budget) => {
-    bytes += JSON.stringify(budget).length * 3
+    bytes += Buffer.byteLength(JSON.stringify(budget))
     return bytes > MOST_SHOWN_BYTES
   })
   return budgets.slice(0, fit === -1 ? MOST_SHOWN : fit)
 }
 
-const MOST_SHOWN_BYTES = 60_000
+const MOST_SHOWN_BYTES = 16_000
 
 /** A refusal is one record: many units are named by their number, the request's hash stands for the rest. */
 const withoutManyUnits = (request: SpendRequest): SpendRequest['spend'] => {
   const { units, ...rest } = request.spend
-  if (!Array.isArray(units) || units.length <= MOST_SHOWN) return request.spend
+  if (!Array.isArray(units) || fitsInline(request.attributes.units)) return request.spend
   return { ...rest, unitCount: units.length }
 }

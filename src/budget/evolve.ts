@@ -33,7 +33,7 @@ export interface Place {
 export const evolve = (state: BudgetState, event: BudgetEvent, place: Place): void => {
   const parts = state.pending
   if (event.type === 'SpendPart') {
-    state.pending = follows(parts, event.data) ? [...parts, event.data] : []
+    state.pending = follows(parts, event.data) ? [...parts, event.data] : event.data.part === 0 ? [event.data] : []
   } else if (parts.length > 0) {
     state.pending = []
   }

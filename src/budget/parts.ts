@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { canonicalJson } from '../ledger/canonical.js'
 import type { BudgetEvent, Parts, SpendAccepted, SpendPart } from './events.js'
 
-/** Units up to this number stand in the decision's own record. */
+/** Units up to this number, and this many UTF-8 bytes of JSON, stand in the decision's own record. */
 const MOST_INLINE = 100
+const MOST_INLINE_BYTES = 8_000
 
 /** Room for names in one part, in UTF-8 bytes of JSON: a record holds 65,535 bytes in all. */
 const PART_BYTES = 48_000
@@ -17,7 +18,7 @@ export const splitIntoParts = (
   units: readonly string[],
   dropped: readonly string[],
 ): { readonly parts: readonly BudgetEvent[]; readonly data: SpendAccepted } => {
-  if (units.length <= MOST_INLINE) return { parts: [], data }
+  if (fitsInline(units)) return { parts: [], data }
   const out = new Set(dropped)
   const kept = units.filter((unit) => !out.has(unit))
   const { source, id } = data
@@ -33,6 +34,10 @@ export const splitIntoParts = (
     data: { ...rest, spend, parts: { count: parts.length, units: kept.length, digest: digestOf(parts) } },
   }
 }
+
+/** Whether a record has room for these names beside everything else in it. */
+export const fitsInline = (units: readonly string[]): boolean =>
+  units.length <= MOST_INLINE && (units.length < 8 || Buffer.byteLength(JSON.stringify(units)) <= MOST_INLINE_BYTES)
 
 /** What {@link Parts.digest} must be for these parts. */
 export const digestOf = (parts: readonly SpendPart[]): Parts['digest'] => {

@@ -74,3 +74,10 @@ export const policyVersion = (registry: Registry, id: string, version: number): 
   const found = registry.policies.get(id)?.versions.find((candidate) => candidate.version === version)
   return found === undefined ? undefined : preparePolicy(found)
 }
+
+/** The version of an id that holds, or held last before its removal; undefined for an id that never had one. */
+export const lastHeld = (history: PolicyHistory | undefined): PolicyVersion | undefined => {
+  const taken = history?.changes.filter(({ kind }) => kind === 'set' || kind === 'approved') ?? []
+  const versions = taken.flatMap(({ version }) => history?.versions.filter((known) => known.version === version) ?? [])
+  return versions.at(-1)
+}

@@ -8,6 +8,7 @@ import { Service } from '../application/service.js'
 import type { Actor } from '../budget/commands.js'
 import type { Answered } from '../budget/decider.js'
 import { parsePolicy } from '../budget/policy-request.js'
+import { lastHeld } from '../budget/registry.js'
 import type { JsonObject } from '../ledger/record.js'
 import { ApprovalDto, PolicyDto } from './dto/policy.dto.js'
 import { Endpoint, nameParam } from './endpoint.js'
@@ -49,8 +50,8 @@ export class PoliciesController {
     ],
   })
   async set(@Body() body: PolicyDto, @By() actor: Actor, @Res({ passthrough: true }) reply: FastifyReply) {
-    const current = this.service.state.registry.active.find(({ id }) => id === body.id)
-    const { terms, replaces, warnings } = parsePolicy(body, current)
+    const held = lastHeld(this.service.state.registry.policies.get(body.id))
+    const { terms, replaces, warnings } = parsePolicy(body, held)
     const named = replaces === undefined ? {} : { replaces }
     const done = await this.submit({ kind: 'set-policy', terms, ...named, actor, cause: HTTP })
     const { status, answer } = setAnswer(done)

@@ -30,15 +30,18 @@ export class TimeKeeper {
     this.offsetMs = clock.wall() - clock.monotonic()
   }
 
-  /** The `at` of the next record: what the clock says, or that of the last record where the clock lies behind it. */
+  /**
+   * The `at` of the next record: what the clock says, or that of the last record where the clock lies behind it. A clock
+   * that has stepped is not believed, so that a moment's glitch forward does not stay in the log for ever.
+   */
   stamp(): string {
-    this.lastMs = Math.max(this.now(), this.lastMs)
+    this.lastMs = Math.max(this.trusted(), this.lastMs)
     return new Date(this.lastMs).toISOString()
   }
 
   /** The `at` that a record would get now. */
   peek(): string {
-    return new Date(Math.max(this.now(), this.lastMs)).toISOString()
+    return new Date(Math.max(this.trusted(), this.lastMs)).toISOString()
   }
 
   /** Takes note of a record that somebody else wrote. */
@@ -70,6 +73,13 @@ export class TimeKeeper {
     const now = this.now()
     this.offsetMs = now - this.clock.monotonic()
     this.acceptedLagMs = Math.max(0, this.lastMs - now)
+  }
+
+  /** The clock as far as it can be trusted: after a step the time goes on as if there had been none. */
+  private trusted(): number {
+    const now = this.now()
+    const unstepped = Math.floor(this.offsetMs + this.clock.monotonic())
+    return Math.abs(now - unstepped) > TOLERANCE_MS ? unstepped : now
   }
 
   private now(): number {

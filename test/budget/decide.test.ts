@@ -3,6 +3,7 @@ import type { Verdict } from '../../src/budget/context.js'
 import type { BudgetEvent } from '../../src/budget/events.js'
 import { structureOf } from '../../src/budget/policy.js'
 import { parsePolicy } from '../../src/budget/policy-request.js'
+import { canonicalJson } from '../../src/ledger/canonical.js'
 import { approver, emitter, operator, TestLedger } from './test-ledger.js'
 
 const pure = (epsilon: string) => ({ mechanism: 'declared_pure', epsilon })
@@ -295,4 +296,32 @@ test('a raise that names no orders keeps the orders, and with them what was spen
   const raised = ledger.submit({ kind: 'set-policy', actor: operator, cause: { kind: 'http' }, terms, replaces: 1 })
   expect(recorded(raised, 'PolicyProposed').policy.generation).toBe(1)
   expect(structureOf(parsePolicy({ ...wire, epsilon: '4' }).terms)).not.toBe(structureOf(first))
+})
+
+test('a removed policy comes back at once only where it is as tight as it was', () => {
+  const ledger = given({ id: 'g', epsilon: '1' })
+  ledger.submit({ kind: 'remove-policy', actor: operator, cause: { kind: 'http' }, id: 'g' })
+  ledger.approve('g', 2)
+  recorded(ledger.policy({ id: 'g', epsilon: '50' }), 'PolicyProposed')
+  expect(code(ledger.spend({ id: '1', unit: 'u', ...pure('0.1') }))).toBe('NO_POLICY')
+  recorded(ledger.approve('g', 3), 'PolicyApproved')
+  recorded(ledger.spend({ id: '1', unit: 'u', ...pure('9') }), 'SpendAccepted')
+})
+
+test('a halt is not evaded by leaving out what it names', () => {
+  const ledger = given({ id: 'g' })
+  const scope = { dataset: ['x'] }
+  ledger.submit({ kind: 'halt', actor: operator, cause: { kind: 'http' }, scope, reason: 'audit' })
+  expect(code(ledger.spend({ id: '1', unit: 'u', ...pure('0.1') }))).toBe('HALTED')
+  recorded(ledger.spend({ id: '1', unit: 'u', dataset: 'y', ...pure('0.1') }), 'SpendAccepted')
+})
+
+test('the longest names that a request may have still fit into records', () => {
+  const ledger = given({ id: 'g' })
+  const units = Array.from({ length: 100 }, (_, number) => `${'"'.repeat(250)}${number}`)
+  const verdict = ledger.request('report', { id: '1', units, ...pure('5') })
+  recorded(verdict, 'SpendReported')
+  for (const event of verdict.kind === 'recorded' ? verdict.events : []) {
+    expect(Buffer.byteLength(canonicalJson(event.data))).toBeLessThan(65_000)
+  }
 })

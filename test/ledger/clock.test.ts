@@ -88,3 +88,16 @@ test('a clock outside the years 1970 to 9999 is an error, not a record', () => {
   clock.step(Number.NaN)
   expect(() => keeper.stamp()).toThrow(expect.objectContaining({ code: 'CLOCK_UNREADABLE' }))
 })
+
+test('a step that nobody confirmed leaves no trace in the log: time goes on as if there had been none', () => {
+  const clock = new ManualClock()
+  const keeper = new TimeKeeper(clock)
+  clock.step(400 * 86_400_000)
+  clock.pass(1_000)
+  expect(keeper.stamp()).toBe('2026-01-01T00:00:01.000Z')
+  clock.step(-400 * 86_400_000)
+  expect(keeper.stamp()).toBe('2026-01-01T00:00:01.000Z')
+  clock.step(400 * 86_400_000)
+  keeper.confirm()
+  expect(keeper.stamp()).toBe('2027-02-05T00:00:01.000Z')
+})
