@@ -345,7 +345,7 @@ test('every record of a batch has the same instant, and none goes back', async (
     '2026-01-01T00:00:00.000Z',
     '2026-01-01T00:00:00.000Z',
     '2026-01-01T00:00:00.000Z',
-    '2026-01-01T01:00:00.000Z',
+    '2026-01-01T02:00:00.000Z',
   ])
   expect(counter.contexts.map(({ clockDoubt }) => clockDoubt)).toEqual([false, false, true, true])
 })
