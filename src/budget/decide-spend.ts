@@ -135,7 +135,10 @@ const reported = (request: SpendRequest, touched: readonly Touched[]): Verdict =
       !admitted && charge.policy.role === 'guarantee' && charge.costs.some((cost) => cost !== 0n),
   )
   const { parts, data } = splitIntoParts(acceptance(request, touched, [], spend), request.attributes.units, [])
-  return record(...parts, { type: 'SpendReported', data: { ...data, violations: shown(beyond.map(failingBudget)) } })
+  return record(...parts, {
+    type: 'SpendReported',
+    data: { ...data, violations: shown(beyond.map(failingBudget), VIOLATION_BYTES) },
+  })
 }
 
 const requestOf = (request: SpendRequest): Request => ({
@@ -152,7 +155,13 @@ const acceptance = (
   move: typeof spend,
 ): SpendAccepted => {
   const charged = [...new Set(touched.map(({ charge }) => charge))]
-  const after = touched.length > MOST_SHOWN ? [] : shown(touched.map((budget) => afterwards(budget, move)))
+  const after =
+    touched.length > MOST_SHOWN
+      ? []
+      : shown(
+          touched.map((budget) => afterwards(budget, move)),
+          AFTER_BYTES,
+        )
   return {
     ...requestOf(request),
     charges: charged.map((charge) => chargeOf(charge, request)),
@@ -181,7 +190,7 @@ const refused = (command: Spend | Reserve, touched: readonly Touched[], failing:
     ...requestOf(request),
     spend: withoutManyUnits(request),
     code: infinite ? 'COST_INFINITE' : 'BUDGET_EXHAUSTED',
-    failing: shown(failing.map(failingBudget)),
+    failing: shown(failing.map(failingBudget), FAILING_BYTES),
     failingCount: failing.length,
     largestCount: String(largestOver(request, touched)),
   }
@@ -222,16 +231,19 @@ const failingBudget = ({ charge, key, balance }: Touched): FailingBudget => {
 }
 
 /** As many as an answer shows and a record of 64 KiB has room for. */
-const shown = <Shown>(budgets: readonly Shown[]): readonly Shown[] => {
+const shown = <Shown>(budgets: readonly Shown[], room: number): readonly Shown[] => {
   let bytes = 0
   const fit = budgets.slice(0, MOST_SHOWN).findIndex((budget) => {
     bytes += Buffer.byteLength(JSON.stringify(budget))
-    return bytes > MOST_SHOWN_BYTES
+    return bytes > room
   })
   return budgets.slice(0, fit === -1 ? MOST_SHOWN : fit)
 }
 
-const MOST_SHOWN_BYTES = 16_000
+// What a record of 64 KiB has room for beside the request itself, and the charges of an acceptance.
+const FAILING_BYTES = 40_000
+const AFTER_BYTES = 16_000
+const VIOLATION_BYTES = 12_000
 
 /** A refusal is one record: many units are named by their number, the request's hash stands for the rest. */
 const withoutManyUnits = (request: SpendRequest): SpendRequest['spend'] => {
