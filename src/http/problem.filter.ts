@@ -17,7 +17,7 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>()
     // The client is gone, or an answer that streams broke off: there is nobody to tell.
     if (reply.sent) return
-    sendProblem(reply, this.documentOf(error, request, reply))
+    sendProblem(reply, brokenOff(request) ? BROKEN_OFF : this.documentOf(error, request, reply))
   }
 
   private documentOf(error: unknown, request: FastifyRequest, reply: FastifyReply): ProblemDocument {
@@ -30,6 +30,11 @@ export class ProblemFilter implements ExceptionFilter {
     return problem('INTERNAL', 'an unexpected error; the log of the service has it')
   }
 }
+
+/** A client that hangs up in the middle of its body is no defect of ours, and reads no answer: nothing is logged. */
+const brokenOff = ({ raw }: FastifyRequest): boolean => raw.destroyed && !raw.complete
+
+const BROKEN_OFF = problem('MALFORMED', 'the body ended before it was whole')
 
 /** Sends a problem document with the headers that its status asks for. */
 export const sendProblem = (reply: FastifyReply, document: ProblemDocument): void => {
