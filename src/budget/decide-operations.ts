@@ -23,6 +23,7 @@ export const decideToken = (state: BudgetState, command: CreateToken | RevokeTok
   if (token === undefined) return reject('NOT_FOUND', `there is no token ${JSON.stringify(command.token)}`)
   const problem = mayManage(command, token.role)
   if (problem !== undefined) return problem
+  if (token.revoked) return reject('NOT_FOUND', `token ${JSON.stringify(command.token)} is revoked already`)
   return record({ type: 'TokenRevoked', data: { token: command.token } })
 }
 
