@@ -1,12 +1,12 @@
 import { once } from 'node:events'
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { type Costs, costsOf } from '../accounting/cost.js'
 import { AccountingError } from '../accounting/errors.js'
 import { CATALOGUE } from '../accounting/orders.js'
 import { isNonPrivate } from '../accounting/release.js'
 import { LARGEST_ORDER, type Row, rdpRow } from '../accounting/units.js'
 import { parseRequest } from '../budget/request.js'
-import { LedgerError } from '../ledger/errors.js'
+import { requireReadable } from './input.js'
 import { EXIT, type Io, usage } from './io.js'
 import { parseOptions } from './options.js'
 
@@ -96,6 +96,6 @@ function orderFrom(text: string): Order {
 
 function input(path: string, io: Io): AsyncIterable<Uint8Array | string> {
   if (path === '-') return io.stdin
-  if (existsSync(path) && statSync(path).isFile()) return createReadStream(path)
-  throw new LedgerError('FILE_MISSING', `there is no file ${path}`, { retry: 'never', exitCode: EXIT.notFound })
+  requireReadable(path)
+  return createReadStream(path)
 }

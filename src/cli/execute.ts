@@ -22,12 +22,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
     load: () => import('./verify.js'),
   },
   prove: {
-    usage: '--data DIR [--out FILE]',
+    usage: '--data DIR [--out FILE] [--verbose]',
     does: 'verify, and sign what it has shown',
     load: () => import('./prove.js'),
   },
   token: {
-    usage: 'create --data DIR --role ROLE [--source NAME] [--expires DAYS] | list --data DIR | revoke ID --data DIR',
+    usage:
+      'create --data DIR --role ROLE [--source NAME] [--expires DAYS] | list --data DIR | revoke ID --data DIR [--yes] [--token-file FILE]',
     does: 'make, list and revoke access tokens',
     load: () => import('./token.js'),
   },

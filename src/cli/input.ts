@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs'
 import { LedgerError } from '../ledger/errors.js'
 import { EXIT, type Io } from './io.js'
 import { readText } from './key-file.js'
@@ -20,4 +21,15 @@ export const readInput = async (name: string, io: Io): Promise<string> => {
     pieces.push(bytes)
   }
   return Buffer.concat(pieces).toString('utf8')
+}
+
+/** What can be read as a stream: a file, a pipe, a device; its size says something of a regular file alone. Throws `FILE_MISSING`. */
+export const requireReadable = (path: string): { readonly size: number; readonly regular: boolean } => {
+  const found = existsSync(path) ? statSync(path) : undefined
+  if (found !== undefined && !found.isDirectory()) return { size: found.size, regular: found.isFile() }
+  const [message, hint] =
+    found === undefined
+      ? [`there is no file ${path}`, '']
+      : [`${path} is a folder, and a file is expected`, 'A data directory is named with --data.']
+  throw new LedgerError('FILE_MISSING', message, { retry: 'never', hint, exitCode: EXIT.notFound })
 }

@@ -11,9 +11,9 @@ import { thisProgram } from './program.js'
 import { checksTable, documentOf, exitCodeOf, guaranteesTable, wordsOf } from './report.js'
 import { verifyDirectory } from './verification.js'
 
-/** `prove --data DIR [--out FILE]`: verifies the whole log, and signs what it has shown. */
+/** `prove --data DIR [--out FILE] [--verbose]`: verifies the whole log, and signs what it has shown. */
 export const run = async (args: readonly string[], io: Io): Promise<number> => {
-  const options = parseOptions(args, { values: ['data', 'out'], flags: ['progress'] })
+  const options = parseOptions(args, { values: ['data', 'out'], flags: ['progress', 'verbose'] })
   const directory = DataDirectory.inspect(options.required('data'))
   const key = signingKeyFrom(directory.readSigningSeed())
   const verification = verifyDirectory(directory.path, io, options.flag('progress'))
@@ -23,7 +23,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   if (options.flag('json')) {
     writeJson(io, { ...documentOf(verification), checks: checksOf(verification), ...proofFields(proof, out) })
   } else {
-    showWords(io, verification, proof, out)
+    showWords(io, verification, { proof, out, verbose: options.flag('verbose') })
   }
   return exitCodeOf(verification)
 }
@@ -34,14 +34,23 @@ const proofFields = (proof: string | undefined, out: string | undefined) => {
   return out === undefined ? { proof: JSON.parse(proof) as unknown } : { out }
 }
 
+interface Shown {
+  readonly proof: string | undefined
+  readonly out: string | undefined
+  readonly verbose: boolean
+}
+
 /** People see the checks on stderr where the proof itself goes to stdout. */
-const showWords = (io: Io, verification: Verification, proof: string | undefined, out: string | undefined): void => {
+const showWords = (io: Io, verification: Verification, { proof, out, verbose }: Shown): void => {
   const checks = checksOf(verification)
-  const words = [checksTable(checks)]
-  if (verification.fault === undefined)
-    words.push('', guaranteesTable(verification), '', sentenceOf(verdictOf(verification, checks)))
-  else words.push('', wordsOf(verification), 'Nothing was signed.')
-  if (proof !== undefined && out !== undefined) words.push(`signed: ${out}`)
+  const sound = verification.fault === undefined
+  const words = [
+    ...(sound ? [sentenceOf(verdictOf(verification, checks))] : [wordsOf(verification), 'Nothing was signed.']),
+    ...(proof !== undefined && out !== undefined ? [`signed: ${out}`] : []),
+    ...(sound ? ['', guaranteesTable(verification)] : []),
+    '',
+    checksTable(checks, verbose),
+  ]
   if (proof === undefined || out !== undefined) writeLine(io, words.join('\n'))
   else {
     io.stderr.write(`${words.join('\n')}\n`)

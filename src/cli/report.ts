@@ -1,5 +1,5 @@
 import type { JsonObject } from '../ledger/record.js'
-import { type Check, checksOf } from '../recovery/checks.js'
+import { type Check, checksOf, type SubCheck } from '../recovery/checks.js'
 import { guaranteesOf } from '../recovery/guarantees.js'
 import { sentenceOf, verdictOf } from '../recovery/statement.js'
 import type { Verification } from '../recovery/verify.js'
@@ -69,15 +69,21 @@ export const wordsOf = (verification: Verification): string => {
   ].join('\n')
 }
 
-/** The four checks with their parts, as a table. */
-export const checksTable = (checks: readonly Check[]): string =>
-  table([
-    ['check', 'status', 'what was seen'],
-    ...checks.flatMap(({ name, status, parts }) => [
-      [name, status, ''],
-      ...parts.map((part) => [`  ${part.name}`, part.status, part.detail + figuresText(part.figures)]),
-    ]),
+/** The four checks with their parts; those that do not apply stand in one line, or with `verbose` each with its reason. */
+export const checksTable = (checks: readonly Check[], verbose: boolean): string => {
+  const shown = (part: SubCheck): boolean => verbose || part.status !== 'notApplicable'
+  const folded = checks.flatMap(({ parts }) => parts.filter((part) => !shown(part)))
+  const rows = checks.flatMap(({ name, status, parts }) => [
+    [name, status, ''],
+    ...parts.filter(shown).map((part) => [`  ${part.name}`, part.status, part.detail + figuresText(part.figures)]),
   ])
+  return [
+    table([['check', 'status', 'what was seen'], ...rows]),
+    ...(folded.length === 0
+      ? []
+      : [`notApplicable (--verbose says why): ${folded.map(({ name }) => name).join(', ')}`]),
+  ].join('\n')
+}
 
 const figuresText = (figures: { readonly [name: string]: number }): string => {
   const shown = Object.entries(figures).map(([name, figure]) => `${name} ${figure}`)

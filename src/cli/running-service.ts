@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { DataDirectory } from '../adapters/data-directory.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { JsonObject } from '../ledger/record.js'
@@ -12,13 +13,16 @@ export interface ServiceFile {
 }
 
 /** A service that answers on this directory right now; undefined where there is none. */
-export const runningService = async (directory: DataDirectory): Promise<RunningService | undefined> => {
+export const runningService = async (
+  directory: DataDirectory,
+  tokenFile?: string,
+): Promise<RunningService | undefined> => {
   const text = directory.readSecret(SERVICE_FILE)
   if (text === undefined) return undefined
   try {
     const { url } = JSON.parse(text) as ServiceFile
     const answer = await fetch(`${url}/health/live`, { signal: AbortSignal.timeout(PROBE_MS) })
-    return answer.ok ? new RunningService(url, directory) : undefined
+    return answer.ok ? new RunningService(url, directory, tokenFile) : undefined
   } catch {
     // A process that was killed leaves its file behind; the directory's lock tells who really has it.
     return undefined
@@ -28,15 +32,18 @@ export const runningService = async (directory: DataDirectory): Promise<RunningS
 const PROBE_MS = 2_000
 const REQUEST_MS = 30_000
 
-/** Asks a running service with the tokens that lie in its data directory. */
+type Role = 'operator' | 'approver'
+
+/** Asks a running service with the token in a file, or with the first tokens where those still lie in its directory. */
 export class RunningService {
   constructor(
     readonly url: string,
     private readonly directory: DataDirectory,
+    private readonly tokenFile: string | undefined,
   ) {}
 
-  /** Throws the service's own problem code; `TOKEN_MISSING` where the directory has no token for this role. */
-  async ask(role: 'operator' | 'approver', method: string, path: string, body?: JsonObject): Promise<JsonObject> {
+  /** Throws the service's own problem code; `TOKEN_MISSING` where there is no token to ask with. */
+  async ask(role: Role, method: string, path: string, body?: JsonObject): Promise<JsonObject> {
     const response = await fetch(`${this.url}${path}`, {
       method,
       headers: {
@@ -48,30 +55,40 @@ export class RunningService {
     })
     const answer = (await response.json()) as JsonObject
     if (response.ok) return answer
+    const exitCode = exitCodeOf(response.status)
     throw new LedgerError(
       String(answer['code'] ?? 'REFUSED'),
       `${method} ${path}: ${String(answer['detail'] ?? response.status)}`,
       {
         retry: 'never',
-        exitCode: exitCodeOf(response.status),
+        exitCode,
+        ...(exitCode === EXIT.key ? { hint: `It was asked with ${this.#path(role)}. ${hintFor(role)}` } : {}),
       },
     )
   }
 
-  #token(role: 'operator' | 'approver'): string {
-    const token = this.directory.readSecret(`${role}.token`)
-    if (token !== undefined) return token.trim()
-    throw new LedgerError(
-      'TOKEN_MISSING',
-      `a service runs on this directory, but ${this.directory.file(`${role}.token`)} is not there`,
-      {
-        retry: 'never',
-        hint: `ask the ${role} to do it over HTTP, or stop the service first`,
-        exitCode: EXIT.key,
-      },
-    )
+  #path(role: Role): string {
+    return this.tokenFile ?? this.directory.file(`${role}.token`)
+  }
+
+  #token(role: Role): string {
+    const path = this.#path(role)
+    try {
+      const token = readFileSync(path, 'utf8').trim()
+      if (/^[\w-]+$/.test(token)) return token
+      throw new Error('it holds no token')
+    } catch (cause) {
+      throw new LedgerError(
+        'TOKEN_MISSING',
+        `a service runs on this directory, and ${path} cannot be used to ask it: ${(cause as Error).message}`,
+        { retry: 'never', hint: hintFor(role), exitCode: EXIT.key, cause },
+      )
+    }
   }
 }
+
+const hintFor = (role: Role): string =>
+  `Name a file with ${role === 'approver' ? "an approver's" : "an operator's"} token: --token-file FILE, or EPSILON_TOKEN_FILE. Where nobody has one any more, stop the service and run this again on the directory: there it needs no token.`
 
 const exitCodeOf = (status: number): number => {
   if (status === 404) return EXIT.notFound

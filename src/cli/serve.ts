@@ -76,7 +76,10 @@ const greeting = (directory: DataDirectory, service: Service, url: string): stri
     ...(tokens.length === 0 ? [] : [`Tokens: ${tokens.map((name) => directory.file(name)).join(' and ')}`]),
     ...(tokens.length < 2
       ? []
-      : ['Give them to two different people, and delete the files: raising a cap takes both.']),
+      : [
+          'Give them to two different people, and delete the files: raising a cap takes both. The token commands then take',
+          "each one's own with --token-file FILE.",
+        ]),
   ].join('\n')
 }
 

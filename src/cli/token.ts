@@ -1,25 +1,21 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { DataDirectory } from '../adapters/data-directory.js'
-import type { Service } from '../application/service.js'
-import type { TokenCreated } from '../budget/events.js'
 import { nameFrom } from '../budget/names.js'
-import { secondsAfter } from '../budget/window.js'
-import { openService } from '../composition.js'
-import { readConfiguration } from '../configuration.js'
 import { LedgerError } from '../ledger/errors.js'
-import type { JsonObject } from '../ledger/record.js'
 import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
 import { type Options, parseOptions } from './options.js'
-import { runningService } from './running-service.js'
 import { table } from './table.js'
+import { atTokenDesk, type ListedToken, managerOf, type TokenRole } from './token-desk.js'
 
-const ROLES: readonly TokenCreated['role'][] = ['emitter', 'auditor', 'operator', 'approver']
+const ROLES: readonly TokenRole[] = ['emitter', 'auditor', 'operator', 'approver']
 const MOST_DAYS = 36_500
-const SYSTEM = { actor: { token: '', role: 'system', source: 'cli' }, cause: { kind: 'cli' } } as const
 
 /** `token create|list|revoke`: through the running service if there is one, else on the directory itself. */
 export const run = async (args: readonly string[], io: Io): Promise<number> => {
-  const options = parseOptions(args, { values: ['data', 'role', 'source', 'expires'], positionals: 2 })
+  const options = parseOptions(args, {
+    values: ['data', 'role', 'source', 'expires', 'token-file'],
+    flags: ['yes'],
+    positionals: 2,
+  })
   const [action, id] = options.positionals
   const directory = DataDirectory.inspect(options.required('data'))
   if (!directory.has('ledger.db')) throw noLedger(directory)
@@ -35,102 +31,79 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   }
 }
 
+/** Whose token is used with a running service; the files of the first tokens where nobody says. */
+const tokenFileFrom = (options: Options): string | undefined =>
+  options.value('token-file') ?? (process.env['EPSILON_TOKEN_FILE'] || undefined)
+
 const create = async (directory: DataDirectory, options: Options, io: Io): Promise<number> => {
   const role = roleFrom(options.required('role'))
   const source = nameFrom(options.value('source') ?? role, '--source')
   const days = options.integer('expires', 1, MOST_DAYS)
-  const service = await runningService(directory)
-  const made =
-    service === undefined
-      ? await createDirectly(directory, { role, source, days })
-      : await service.ask(role === 'approver' ? 'approver' : 'operator', 'POST', '/v1/tokens', {
-          role,
-          source,
-          ...(days === undefined ? {} : { expiresInDays: days }),
-        })
-  const { id, token } = made
+  const { id, token } = await atTokenDesk(directory, tokenFileFrom(options), (desk) =>
+    desk.create({ role, source, days }),
+  )
   if (options.flag('json')) writeJson(io, { id, token, role, source })
-  else writeLine(io, String(token))
+  else writeLine(io, token)
   return EXIT.ok
 }
 
-const createDirectly = (
-  directory: DataDirectory,
-  {
-    role,
-    source,
-    days,
-  }: { readonly role: TokenCreated['role']; readonly source: string; readonly days: number | undefined },
-): Promise<JsonObject> =>
-  onDirectory(directory, async (service) => {
-    const secret = randomBytes(32).toString('base64url')
-    const created = {
-      token: randomUUID(),
-      role,
-      source,
-      hash: createHash('sha256').update(secret).digest('hex'),
-      expiresAt: days === undefined ? null : secondsAfter(service.at(), days * 86_400),
-    }
-    await submitted(service, { kind: 'create-token', ...SYSTEM, created })
-    return { id: created.token, token: secret }
-  })
-
 const list = async (directory: DataDirectory, options: Options, io: Io): Promise<number> => {
-  const service = await runningService(directory)
-  const tokens =
-    service === undefined
-      ? await listDirectly(directory)
-      : ((await service.ask('operator', 'GET', '/v1/tokens'))['tokens'] as readonly JsonObject[])
+  const tokens = await atTokenDesk(directory, tokenFileFrom(options), (desk) => desk.list())
   if (options.flag('json')) writeJson(io, { tokens })
   else writeLine(io, table([['id', 'role', 'source', 'created', 'expires', 'state'], ...tokens.map(rowOf)]))
   return EXIT.ok
 }
 
-const rowOf = ({ id, role, source, createdAt, expiresAt, revoked }: JsonObject): readonly string[] =>
-  [id, role, source, createdAt, expiresAt ?? 'never', revoked === true ? 'revoked' : 'valid'].map(String)
+const rowOf = (token: ListedToken): readonly string[] => [
+  token.id,
+  token.role,
+  token.source,
+  token.createdAt,
+  token.expiresAt ?? 'never',
+  stateOf(token),
+]
 
-const listDirectly = (directory: DataDirectory): Promise<readonly JsonObject[]> =>
-  onDirectory(directory, async ({ state }) =>
-    [...state.registry.tokens.values()].map(({ token, hash: _, ...facts }) => ({ id: token, ...facts })),
-  )
+const stateOf = ({ revoked, expiresAt }: ListedToken): 'valid' | 'revoked' | 'expired' => {
+  if (revoked) return 'revoked'
+  return expiresAt !== null && Date.parse(expiresAt) <= Date.now() ? 'expired' : 'valid'
+}
 
 const revoke = async (directory: DataDirectory, id: string, options: Options, io: Io): Promise<number> => {
-  const service = await runningService(directory)
-  if (service === undefined) {
-    await onDirectory(directory, (opened) => submitted(opened, { kind: 'revoke-token', ...SYSTEM, token: id }))
-  } else {
-    const tokens = (await service.ask('operator', 'GET', '/v1/tokens'))['tokens'] as readonly JsonObject[]
-    const role = tokens.find((token) => token['id'] === id)?.['role']
-    await service.ask(role === 'approver' ? 'approver' : 'operator', 'DELETE', `/v1/tokens/${encodeURIComponent(id)}`)
-  }
-  if (options.flag('json')) writeJson(io, { id, revoked: true })
+  const warnings = await atTokenDesk(directory, tokenFileFrom(options), async (desk) => {
+    const tokens = await desk.list()
+    const token = tokens.find((one) => one.id === id)
+    const last = token === undefined ? undefined : lastOfRole(token, tokens)
+    if (last !== undefined && !options.flag('yes')) throw lastToken(last)
+    if (last !== undefined) io.stderr.write(`warning: ${last}\n`)
+    await desk.revoke(id, managerOf(token?.role))
+    return last === undefined ? [] : [last]
+  })
+  if (options.flag('json')) writeJson(io, { id, revoked: true, warnings })
   else writeLine(io, `revoked ${id}`)
   return EXIT.ok
 }
 
-/** Opens the ledger as the service does, under the directory's lock, for as long as it takes. */
-const onDirectory = async <Result>(
-  directory: DataDirectory,
-  action: (service: Service) => Promise<Result>,
-): Promise<Result> => {
-  const service = await openService(readConfiguration(process.env, { data: directory.path }))
-  try {
-    return await action(service)
-  } finally {
-    await service.close()
-  }
+/** What is lost with the last valid token of a role that manages others; undefined for any other token. */
+const lastOfRole = (token: ListedToken, tokens: readonly ListedToken[]): string | undefined => {
+  if (token.role !== 'operator' && token.role !== 'approver') return undefined
+  const valid = tokens.filter((one) => one.role === token.role && stateOf(one) === 'valid')
+  if (valid.length !== 1 || valid[0]?.id !== token.id) return undefined
+  return `${token.id} is the last valid ${token.role} token: without it nobody can ${MANAGES[token.role]} over HTTP`
 }
 
-const submitted = async (service: Service, command: Parameters<Service['ledger']['submit']>[0]): Promise<void> => {
-  const outcome = await service.ledger.submit(command)
-  if (outcome.kind === 'answered') return
-  throw new LedgerError(outcome.code, outcome.detail, {
+const MANAGES = {
+  operator: 'set policies, halt spending, or make tokens of emitters, auditors and operators',
+  approver: "approve what raises a cap, or make an approver's token",
+} as const
+
+const lastToken = (what: string): LedgerError =>
+  new LedgerError('LAST_TOKEN', what, {
     retry: 'never',
-    exitCode: outcome.code === 'NOT_FOUND' ? EXIT.notFound : EXIT.precondition,
+    hint: 'Make another one first: token create. With --yes it is revoked all the same; a new one can then be made only on the stopped directory.',
+    exitCode: EXIT.precondition,
   })
-}
 
-const roleFrom = (text: string): TokenCreated['role'] => {
+const roleFrom = (text: string): TokenRole => {
   const role = ROLES.find((name) => name === text)
   if (role === undefined) throw usage(`--role must be one of ${ROLES.join(', ')}, not ${JSON.stringify(text)}`)
   return role

@@ -1,10 +1,11 @@
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { DataDirectory } from '../adapters/data-directory.js'
 import { ChainFault } from '../ledger/chain.js'
 import { LedgerError } from '../ledger/errors.js'
 import { wholeLines } from '../ledger/lines.js'
 import type { Leaf } from '../ledger/record.js'
 import { type Verification, Verifier } from '../recovery/verify.js'
+import { requireReadable } from './input.js'
 import { EXIT, type Io } from './io.js'
 import { Progress } from './progress.js'
 import { ReadOnlyStore } from './read-only-store.js'
@@ -45,28 +46,32 @@ export interface FileOptions {
   readonly forced: boolean
 }
 
-/** Verifies a log that lies in a file, one record a line. Throws `FILE_MISSING`. */
+/** Verifies a log that lies in a file, one record a line. Throws `FILE_MISSING`, and `FILE_EMPTY` where it has no record. */
 export const verifyFile = async (path: string, io: Io, options: FileOptions): Promise<Verification> => {
   const verifier = new Verifier()
-  const total = sizeOf(path)
+  const { size, regular } = requireReadable(path)
+  const total = regular ? size : undefined
   const progress = new Progress(io, 'bytes', total, options.forced)
   let done = 0
   const lines = wholeLines(createReadStream(path, { highWaterMark: PIECE_BYTES }))
   for await (const run of options.records === undefined ? lines : firstRecords(lines, options.records)) {
-    if (!verifier.addLines(run)) break
     done += run.length
+    if (!verifier.addLines(run)) break
     progress.update(done)
   }
   progress.end(done)
+  if (done === 0) throw noRecord(path)
   return verifier.end(options.head)
 }
 
 const PIECE_BYTES = 64 * 1024
 
-const sizeOf = (path: string): number => {
-  if (existsSync(path) && statSync(path).isFile()) return statSync(path).size
-  throw new LedgerError('FILE_MISSING', `there is no file ${path}`, { retry: 'never', exitCode: EXIT.notFound })
-}
+const noRecord = (path: string): LedgerError =>
+  new LedgerError('FILE_EMPTY', `${path} has no record`, {
+    retry: 'never',
+    hint: 'A log has at least the record that opens it: export it again with GET /v1/records.',
+    exitCode: EXIT.integrity,
+  })
 
 /** The first `count` lines of runs of whole lines. */
 async function* firstRecords(

@@ -32,7 +32,7 @@ test('a proof shows the four checks, and verifies with its key and its records',
   ]) {
     expect(result.stdout).toMatch(new RegExp(`${name} +passed`))
   }
-  expect(result.stdout).toContain('Privacy guarantees verified')
+  expect(result.stdout).toMatch(/^Privacy guarantees verified\n/)
   const raw = JSON.parse((await command('keys', '--data', data, '--json')).stdout).raw
   const [alone, compared, withRaw] = await Promise.all([
     command('verify', '--proof', file, '--key', key),
@@ -41,6 +41,13 @@ test('a proof shows the four checks, and verifies with its key and its records',
   ])
   expect([alone.code, compared.code, withRaw.code]).toEqual([0, 0, 0])
   expect(JSON.parse(compared.stdout)).toMatchObject({ ok: true, compared: true, verdict: { code: 'verified' } })
+})
+
+test('checks that do not apply take one line, or with --verbose a line each with its reason', async () => {
+  const { data, result } = await proved()
+  expect(result.stdout.match(/notApplicable/g)).toHaveLength(1)
+  const verbose = await command('prove', '--data', data, '--verbose')
+  expect(verbose.stderr).toMatch(/witnesses +notApplicable +no witness/)
 })
 
 test('without --out the proof itself goes to stdout, and people read stderr', async () => {

@@ -1,6 +1,8 @@
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { SqliteFile } from '../../src/adapters/sqlite-file.js'
 import { run, Service } from '../support/service.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
@@ -92,4 +94,60 @@ test('a port that is taken is said, and the directory is free again', async () =
   expect(result.stderr).toMatch(/^CANNOT_LISTEN: /m)
   expect((await run('token', 'list', '--data', other)).code).toBe(0)
   expect(readFileSync(join(other, 'operator.token'), 'utf8')).toMatch(/^[\w-]{43}\n$/)
+})
+
+test('once the first tokens are handed out, the token commands take each one from its own file', async () => {
+  const service = await started()
+  const { data } = service
+  const home = temporaryFolder()
+  for (const name of ['operator.token', 'approver.token']) renameSync(join(data, name), join(home, name))
+  const none = await run('token', 'list', '--data', data)
+  expect(none.code).toBe(12)
+  expect(none.stderr).toMatch(/^TOKEN_MISSING: [\s\S]*--token-file FILE/)
+  const operator = ['--data', data, '--token-file', join(home, 'operator.token')]
+  const approver = ['--data', data, '--token-file', join(home, 'approver.token')]
+  expect((await run('token', 'create', '--role', 'emitter', ...operator)).code).toBe(0)
+  expect((await run('token', 'create', '--role', 'approver', ...approver)).code).toBe(0)
+  const wrong = await run('token', 'create', '--role', 'approver', ...operator)
+  expect(wrong.code).toBe(12)
+  expect(wrong.stderr).toMatch(/^FORBIDDEN: [\s\S]*operator\.token[\s\S]*an approver's token/)
+  vi.stubEnv('EPSILON_TOKEN_FILE', join(home, 'operator.token'))
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const list = await run('token', 'list', '--data', data, '--json')
+  expect(JSON.parse(list.stdout).tokens).toHaveLength(4)
+})
+
+test('the last approver token is not revoked by accident, and a lost role comes back on the stopped directory', async () => {
+  const service = await started()
+  const { data } = service
+  const tokens = JSON.parse((await run('token', 'list', '--data', data, '--json')).stdout).tokens
+  const { id } = tokens.find(({ role }: { role: string }) => role === 'approver')
+  const held = await run('token', 'revoke', id, '--data', data, '--json')
+  expect(held.code).toBe(3)
+  expect(JSON.parse(held.stdout)).toMatchObject({ code: 'LAST_TOKEN' })
+  const done = await run('token', 'revoke', id, '--data', data, '--yes', '--json')
+  expect(done.code).toBe(0)
+  expect(JSON.parse(done.stdout).warnings).toEqual([expect.stringContaining('the last valid approver token')])
+  expect(done.stderr).toContain('the last valid approver token')
+  const stuck = await run('token', 'create', '--role', 'approver', '--data', data)
+  expect(stuck.code).toBe(12)
+  expect(stuck.stderr).toContain('stop the service and run this again on the directory')
+  await service.stop()
+  expect((await run('token', 'create', '--role', 'approver', '--data', data)).code).toBe(0)
+  const again = await run('token', 'revoke', id, '--data', data)
+  expect(again.code).toBe(10)
+  expect(again.stderr).toContain('is revoked already')
+})
+
+test('a client that hangs up in the middle of its body leaves nothing in the log', async () => {
+  const service = await started()
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+  socket.write(
+    'POST /v1/spends HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"id":',
+  )
+  await sleep(100)
+  socket.destroy()
+  await sleep(100)
+  expect((await (await service.as('operator')).get('/v1/ledger')).status).toBe(200)
+  expect(service.output).not.toMatch(/INTERNAL|"level"/)
 })

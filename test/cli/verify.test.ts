@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { SqliteFile } from '../../src/adapters/sqlite-file.js'
 import { Scenario } from '../support/scenario.js'
 import { type Run, run } from '../support/service.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
 import { wholeLog } from '../support/whole-log.js'
 import { command } from './in-process.js'
 import { directoryOf } from './ledger-directory.js'
@@ -121,4 +122,20 @@ test('long work shows how far it is on stderr where that is asked for', async ()
   const result = await command('verify', '--data', data, '--progress', '--json')
   expect(result.stderr).toMatch(/^\d+ of \d+ records, [\d,]+\/s\n/)
   expect(documentOf(result).ok).toBe(true)
+})
+
+test('a folder, and a file without any record, are called what they are', async () => {
+  const folder = temporaryFolder()
+  const empty = join(folder, 'empty.ndjson')
+  writeFileSync(empty, '')
+  const [onFolder, onEmpty, onDevice, onNothing] = await Promise.all([
+    command('verify', '--records', folder),
+    command('verify', '--records', empty, '--json'),
+    command('verify', '--records', '/dev/null'),
+    command('verify', '--records', join(folder, 'none')),
+  ])
+  expect(onFolder).toMatchObject({ code: 10, stderr: expect.stringContaining('is a folder') })
+  expect(onEmpty).toMatchObject({ code: 20, stderr: expect.stringMatching(/^FILE_EMPTY: .* has no record/) })
+  expect(onDevice).toMatchObject({ code: 20, stderr: expect.stringContaining('/dev/null has no record') })
+  expect(onNothing).toMatchObject({ code: 10, stderr: expect.stringContaining('there is no file') })
 })

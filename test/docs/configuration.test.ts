@@ -21,10 +21,14 @@ test('the page has every setting of the program with its default and its range, 
 })
 
 test('the page has every variable that the program reads', () => {
+  const sources = ['src/configuration.ts', 'src/cli/token.ts']
   const read = new Set(
-    readSource('src/configuration.ts')
-      .tree.getText()
-      .match(/EPSILON_[A-Z_]+/g),
+    sources.flatMap(
+      (path) =>
+        readSource(path)
+          .tree.getText()
+          .match(/EPSILON_[A-Z_]+/g) ?? [],
+    ),
   )
   for (const variable of read) expect(PAGE).toContain(`\`${variable}\``)
   for (const variable of PAGE.match(/EPSILON_[A-Z_]+/g) ?? []) expect([...read]).toContain(variable)
