@@ -1,6 +1,9 @@
 import type { Release } from '../accounting/release.js'
 import type { Place } from '../budget/evolve.js'
+import type { Policy } from '../budget/policy.js'
 import type { Leaf } from '../ledger/record.js'
+import type { Authority } from './authority.js'
+import type { Overdrawn } from './cap-below-spent.js'
 import type { CostBook } from './cost-book.js'
 import { ReplayFault, type ReplayFaultCode } from './fault.js'
 import type { NoiseIndex, NoiseRange } from './noise-index.js'
@@ -23,16 +26,13 @@ export interface Audit {
   readonly tally: Tally
   readonly violations: Findings<Violation>
   readonly notices: Findings<Notice>
-  readonly raises: Raise[]
+  readonly authority: Authority
+  /** Versions under which something was taken. */
+  readonly charged: Set<Policy>
+  /** Guarantees that began to hold over budgets that had taken more, by {@link overdrawnName}. */
+  readonly overdrawn: Map<string, Overdrawn>
   /** What open reservations asked for, by source and id. */
   readonly reserved: Map<string, Reserved>
-}
-
-/** A change of a guarantee that two people approved, and after which less is certain. */
-export interface Raise {
-  readonly seq: number
-  readonly policy: string
-  readonly kind: 'raised' | 'restarted' | 'narrowed' | 'removed'
 }
 
 export interface Reserved {

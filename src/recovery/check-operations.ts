@@ -1,6 +1,7 @@
 import type { Halted, LedgerOpened, TokenCreated, TokenRevoked } from '../budget/events.js'
 import { sameScope } from '../budget/halts.js'
 import type { Match } from '../budget/policy.js'
+import { matchFrom } from '../budget/policy-request.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
 
 /** A ledger is opened once, by its first record, in a form that this program knows. */
@@ -28,14 +29,24 @@ export const checkOpened = (audit: Audit, data: LedgerOpened, place: RecordPlace
   }
 }
 
+const ROLES: readonly TokenCreated['role'][] = ['emitter', 'auditor', 'operator', 'approver']
+
 export const checkTokenCreated = (audit: Audit, data: TokenCreated, place: RecordPlace): void => {
   if (audit.state.registry.tokens.has(data.token)) fail('TOKEN_INVALID', place, `token ${data.token} exists already`)
   if (!/^[0-9a-f]{64}$/.test(data.hash)) fail('TOKEN_INVALID', place, `token ${data.token} has no SHA-256 in hex`)
+  if (!ROLES.includes(data.role)) fail('TOKEN_INVALID', place, `token ${data.token} has the role ${data.role}`)
+  audit.authority.created(data)
 }
 
 export const checkTokenRevoked = (audit: Audit, data: TokenRevoked, place: RecordPlace): void => {
-  if (!audit.state.registry.tokens.has(data.token))
-    fail('TOKEN_INVALID', place, `it revokes token ${data.token}, which no record creates`)
+  const token = audit.state.registry.tokens.get(data.token)
+  if (token === undefined) fail('TOKEN_INVALID', place, `it revokes token ${data.token}, which no record creates`)
+  else audit.authority.revoked(token, place.at)
+}
+
+/** @throws AccountingError for a scope that could never have been asked for. */
+export const checkHalted = ({ scope }: Halted): void => {
+  if (scope !== null) matchFrom(scope, '/scope')
 }
 
 export const checkResumed = (audit: Audit, data: Halted, place: RecordPlace): void => {

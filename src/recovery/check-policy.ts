@@ -3,27 +3,30 @@ import { add, parseRational, rationalText } from '../accounting/rational.js'
 import type { Row } from '../accounting/units.js'
 import type { PolicyApproved, PolicyProposed, PolicyRemovalProposed, PolicySet } from '../budget/events.js'
 import { ATTRIBUTES, couldMeet, type PolicyVersion, structureOf, tightens } from '../budget/policy.js'
-import type { PolicyHistory } from '../budget/registry.js'
-import { type Audit, fail, type RecordPlace } from './audit.js'
+import { lastHeld, type PolicyHistory } from '../budget/registry.js'
+import { type Afterwards, type Audit, fail, type RecordPlace } from './audit.js'
+import { noteCapBelowSpent } from './cap-below-spent.js'
+import { capsWithin } from './conditions.js'
 
-/** A policy that holds at once is new, or refuses at least what the one before refused. */
-export const checkPolicySet = (audit: Audit, data: PolicySet, place: RecordPlace): void => {
+/** A policy that holds at once is new, or refuses at least what the one before refused, removed or not. */
+export const checkPolicySet = (audit: Audit, data: PolicySet, place: RecordPlace): Afterwards => {
   const history = audit.state.registry.policies.get(data.policy.id)
-  const current = activeOf(history)
-  checkVersion(data.policy, history, data.replaces, current?.version ?? null, place)
+  const held = lastHeld(history)
+  checkVersion(data.policy, history, data.replaces, activeOf(history)?.version ?? null, place)
   checkTerms(audit, data.policy, history, place)
-  if (current !== undefined && !tightens(current, data.policy)) {
+  if (held !== undefined && !tightens(held, data.policy)) {
     fail(
       'POLICY_RAISED_ALONE',
       place,
-      `policy ${data.policy.id} version ${data.policy.version} admits what version ${current.version} refused (${differenceOf(current, data.policy)}), and nobody approved it`,
+      `policy ${data.policy.id} version ${data.policy.version} admits what version ${held.version} refused (${differenceOf(held, data.policy)}), and nobody approved it`,
     )
   }
+  return () => noteCapBelowSpent(audit, data.policy, place)
 }
 
 export const checkProposed = (audit: Audit, data: PolicyProposed, place: RecordPlace): void => {
   const history = audit.state.registry.policies.get(data.policy.id)
-  checkVersion(data.policy, history, data.replaces, activeOf(history)?.version ?? null, place)
+  checkVersion(data.policy, history, data.replaces, lastHeld(history)?.version ?? null, place)
   checkTerms(audit, data.policy, history, place)
   checkToken(audit, data.proposedBy, 'operator', place)
 }
@@ -42,7 +45,7 @@ export const checkRemovalProposed = (audit: Audit, data: PolicyRemovalProposed, 
 }
 
 /** What waits is approved by somebody else than who proposed it. */
-export const checkApproved = (audit: Audit, data: PolicyApproved, place: RecordPlace): void => {
+export const checkApproved = (audit: Audit, data: PolicyApproved, place: RecordPlace): Afterwards | undefined => {
   const history = audit.state.registry.policies.get(data.id)
   const proposal = history?.proposal
   if (proposal === undefined || proposal === null || proposal.version !== data.version) {
@@ -51,7 +54,7 @@ export const checkApproved = (audit: Audit, data: PolicyApproved, place: RecordP
       place,
       `it approves version ${data.version} of policy ${data.id}; ${proposal ? `version ${proposal.version}` : 'nothing'} waits for approval`,
     )
-    return
+    return undefined
   }
   if (proposal.proposedBy === data.approvedBy) {
     fail(
@@ -63,22 +66,14 @@ export const checkApproved = (audit: Audit, data: PolicyApproved, place: RecordP
   checkToken(audit, data.approvedBy, 'approver', place)
   if (proposal.policy !== null) checkMeeting(audit, proposal.policy, place)
   audit.tally.policyRaises++
-  const current = activeOf(history)
-  if (current?.role === 'guarantee') {
-    audit.raises.push({ seq: place.seq, policy: data.id, kind: raiseKind(current, proposal.policy) })
-  }
+  const next = proposal.policy
+  if (next === null) return undefined
+  if (isRaise(lastHeld(history), next)) audit.tally.guaranteesRaised++
+  return () => noteCapBelowSpent(audit, next, place)
 }
 
-const raiseKind = (now: PolicyVersion, next: PolicyVersion | null) => {
-  if (next === null || next.role === 'quota') return 'removed'
-  if (next.generation !== now.generation) return 'restarted'
-  return capsWithin(next, now) ? 'narrowed' : 'raised'
-}
-
-const capsWithin = (next: PolicyVersion, now: PolicyVersion): boolean =>
-  Object.entries(next.caps).every(
-    ([row, cap]) => cap === 'DEAD' || (isUnits(now.caps[row]) && BigInt(cap) <= BigInt(now.caps[row] ?? '0')),
-  )
+const isRaise = (now: PolicyVersion | undefined, next: PolicyVersion): boolean =>
+  now?.role === 'guarantee' && next.role === 'guarantee' && now.generation === next.generation && !capsWithin(next, now)
 
 const activeOf = (history: PolicyHistory | undefined): PolicyVersion | undefined =>
   history?.versions.find(({ version }) => version === history.active)
@@ -203,7 +198,14 @@ const checkToken = (audit: Audit, id: string, role: 'operator' | 'approver', pla
     )
     return
   }
-  if (token.revoked || (token.expiresAt !== null && token.expiresAt <= place.at)) {
+  if (place.by !== `${role}:${token.source}`) {
+    fail(
+      'NOT_AUTHORISED',
+      place,
+      `it names token ${JSON.stringify(id)} of ${role}:${token.source}, but was asked by ${JSON.stringify(place.by)}`,
+    )
+  }
+  if (!audit.authority.isGood(token, place.at)) {
     fail(
       'APPROVAL_INVALID',
       place,

@@ -1,4 +1,4 @@
-import { isInfinite } from '../budget/admission.js'
+import { isInfinite, largestCount } from '../budget/admission.js'
 import type { SpendRefused } from '../budget/events.js'
 import type { Target } from '../budget/targets.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
@@ -34,7 +34,33 @@ export const checkRefused = (
   checkFailing(audit, data.failing, failing, place)
   const code = failing.some(({ policy, costs }) => isInfinite(policy, costs)) ? 'COST_INFINITE' : 'BUDGET_EXHAUSTED'
   if (code !== data.code) fail('REFUSAL_MISMATCH', place, `it refuses with ${data.code}, but replay with ${code}`)
+  audit.tally.largestCounts++
+  const most = String(largestOver(audit, request, touched))
+  if (data.largestCount !== most)
+    fail(
+      'REFUSAL_MISMATCH',
+      place,
+      `it says that a count of ${data.largestCount} would have passed; replay finds ${most}`,
+    )
 }
+
+/** The largest count that all budgets would have admitted; of units that may be dropped, at least one. */
+const largestOver = (audit: Audit, { parsed }: RecordedRequest, touched: readonly Touched[]): bigint => {
+  const costs = audit.costs.perCount(parsed.release, [...new Set(touched.flatMap(({ policy }) => policy.rows))])
+  let all: bigint | undefined
+  const units = new Map<string, bigint>()
+  for (const { policy, balance, unit } of touched) {
+    const count = largestCount(policy, balance, costs)
+    if (unit === undefined) all = least(all, count)
+    else units.set(unit, least(units.get(unit), count))
+  }
+  const counts = [...units.values()]
+  if (counts.length === 0) return all ?? 0n
+  const overUnits = counts.reduce((one, other) => (one > other === (parsed.onExhausted === 'drop') ? one : other))
+  return least(all, overUnits)
+}
+
+const least = (one: bigint | undefined, other: bigint): bigint => (one !== undefined && one < other ? one : other)
 
 /** Where units may be dropped, only a budget of no unit, or the exhaustion of all units, refuses. */
 const refusedWithDrop = (touched: readonly Touched[], units: readonly string[]): boolean => {

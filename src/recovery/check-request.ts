@@ -10,10 +10,23 @@ export const checkRequest = (
   data: SpendAccepted | SpendRefused,
   place: RecordPlace,
 ): RecordedRequest => {
+  if ('unitCount' in data.spend && !('failing' in data))
+    fail('EVENT_MALFORMED', place, 'it charges units that it only counts')
   const request = audit.requests.read(kind, data, partsOf(audit, data, place))
   audit.tally.requests++
   checkIdentity(audit, data, request, place)
   return request
+}
+
+/** The units of a request that comes later, from the source that it charges for. */
+export const checkPart = (data: SpendPart, place: RecordPlace): void => {
+  if (place.by !== `emitter:${data.source}`) {
+    fail(
+      'SOURCE_MISMATCH',
+      place,
+      `it is a part for source ${JSON.stringify(data.source)}, but was asked by ${JSON.stringify(place.by)}`,
+    )
+  }
 }
 
 /** The parts that come before a record and belong to it, as many and with the digest that it says. */
@@ -43,7 +56,7 @@ const checkIdentity = (
   place: RecordPlace,
 ): void => {
   const { state, tally } = audit
-  if (!place.by.endsWith(`:${data.source}`)) {
+  if (place.by !== `emitter:${data.source}`) {
     fail(
       'SOURCE_MISMATCH',
       place,

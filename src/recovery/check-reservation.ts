@@ -67,7 +67,7 @@ const openInTime = (
   data: ReservationSettled | ReservationReleased,
   place: RecordPlace,
 ): { readonly reservation: Reservation; readonly reserved: Reserved } => {
-  if (!place.by.endsWith(`:${data.source}`)) {
+  if (place.by !== `emitter:${data.source}`) {
     fail(
       'SOURCE_MISMATCH',
       place,

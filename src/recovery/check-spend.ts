@@ -52,6 +52,7 @@ const checkTaken = (
   checkDropped(request, touched, out, place)
   checkCharges(audit, data.charges, charged(kept), place)
   audit.tally.budgetsTouched += kept.length
+  noteCharged(audit, kept)
   if (event.type === 'SpendReported') checkReport(audit, event.data.violations, kept, place)
   else checkPermit(audit, kept, place)
   if (event.type === 'ReservationOpened') checkReservation(audit, event.data.expiresAt, request, kept, place)
@@ -80,6 +81,16 @@ const checkAllowed = (
   const other = targets.find(({ policy }) => policy.neighboring !== neighboring)?.policy
   if (other !== undefined)
     fail('RELATION_MISMATCH', place, `it is under ${neighboring}, but policy ${other.id} is under ${other.neighboring}`)
+}
+
+/** Under which versions anything was taken at all: a choice made after that may have looked at it. */
+const noteCharged = (audit: Audit, kept: readonly Touched[]): void => {
+  let last: Policy | undefined
+  for (const { policy, costs } of kept) {
+    if (policy === last) continue
+    last = policy
+    if (!audit.charged.has(policy) && costs.some((cost) => cost !== 0n)) audit.charged.add(policy)
+  }
 }
 
 const charged = (kept: readonly Touched[]): readonly Charged[] => {

@@ -112,6 +112,12 @@ const consistency = ({
     },
   },
   {
+    name: 'authority',
+    codes: ['NOT_AUTHORISED'],
+    detail: 'whoever asked had a role for it, and a token that was good at that time',
+    figures: { tokens: state.registry.tokens.size },
+  },
+  {
     name: 'reservations',
     codes: [
       'RESERVATION_INVALID',
@@ -138,7 +144,7 @@ const consistency = ({
   { name: 'allotments', because: 'the ledger is shard 0 of 1: no budget is shared with another' },
 ]
 
-const parameters = ({ epoch, replay: { tally, costs, raises } }: Verification): readonly (Part | Absent)[] => [
+const parameters = ({ epoch, replay: { tally, costs } }: Verification): readonly (Part | Absent)[] => [
   {
     name: 'requests',
     codes: ['REQUEST_INVALID', 'RELATION_MISMATCH'],
@@ -161,7 +167,7 @@ const parameters = ({ epoch, replay: { tally, costs, raises } }: Verification): 
     name: 'policy changes',
     codes: ['POLICY_MISMATCH', 'POLICY_RAISED_ALONE', 'APPROVAL_INVALID', 'RELATION_CONFLICT'],
     detail: 'what admits more was approved by a second person',
-    figures: { approved: tally.policyRaises, raisedGuarantees: countOfKind(raises, 'raised') },
+    figures: { approved: tally.policyRaises, raisedGuarantees: tally.guaranteesRaised },
   },
   epoch === 0
     ? { name: 'configuration after a restore', because: 'the ledger is in its first epoch: it was never restored' }
@@ -193,7 +199,11 @@ const budgets = ({ replay: { tally, notices } }: Verification): readonly (Part |
     name: 'permits',
     codes: ['PERMIT_BEYOND_CAP', 'PERMIT_BEYOND_QUOTA', 'PERMIT_WHILE_HALTED'],
     detail: 'after every permit, each budget was within the cap in force at that record',
-    figures: { permits: tally.permits, budgetsTouched: tally.budgetsTouched },
+    figures: {
+      permits: tally.permits,
+      budgetsTouched: tally.budgetsTouched,
+      capsBelowSpent: notices.countOf('CAP_BELOW_SPENT'),
+    },
   },
   {
     name: 'reports',
@@ -246,6 +256,3 @@ const judge = ({ fault, replay }: Verification, { name, codes, detail, figures }
   }
   return { name, status: 'passed', detail, figures }
 }
-
-const countOfKind = (items: readonly { readonly kind: string }[], kind: string): number =>
-  items.filter((item) => item.kind === kind).length

@@ -1,10 +1,12 @@
 import { costsOf } from '../accounting/cost.js'
 import type { Release } from '../accounting/release.js'
 import type { Cost, Row } from '../accounting/units.js'
+import { type Costs, exactCosts } from '../budget/costs.js'
 
 /** Costs derived anew from releases, remembered by the release's canonical text. */
 export class CostBook {
   readonly #known = new Map<string, Map<Row, Cost>>()
+  readonly #perCount = new Map<string, Costs>()
   /** Different releases that were derived. */
   derived = 0
 
@@ -17,6 +19,16 @@ export class CostBook {
       for (const row of missing) known.set(row, computed[row] ?? 'INF')
     }
     return rows.map((row) => known.get(row) ?? 'INF')
+  }
+
+  /** The same with what one run of the release costs, which tells how many would have fitted. */
+  perCount(release: Release, rows: readonly Row[]): Costs {
+    const known = this.#perCount.get(release.key)
+    if (known !== undefined && rows.every((row) => known.cost.has(row))) return known
+    const costs = exactCosts(release, [...new Set([...(known?.cost.keys() ?? []), ...rows])])
+    if (this.#perCount.size >= MOST_RELEASES) this.#perCount.clear()
+    this.#perCount.set(release.key, costs)
+    return costs
   }
 
   #rowsOf(release: Release): Map<Row, Cost> {

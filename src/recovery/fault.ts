@@ -36,6 +36,7 @@ export type ReplayFaultCode =
   | 'RESERVATION_EXCEEDED'
   | 'EXPIRED_EARLY'
   | 'TOKEN_INVALID'
+  | 'NOT_AUTHORISED'
   | 'HALT_INVALID'
 
 export type FaultCode = ChainFaultCode | ReplayFaultCode

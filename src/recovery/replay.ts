@@ -2,15 +2,21 @@ import { AccountingError } from '../accounting/errors.js'
 import { eventOf } from '../budget/event-of.js'
 import type { BudgetEvent } from '../budget/events.js'
 import { evolve } from '../budget/evolve.js'
+import { type Policy } from '../budget/policy.js'
 import type { CheckedRecord } from '../ledger/chain.js'
 import { LedgerError, unreachable } from '../ledger/errors.js'
-import { type Afterwards, type Audit, type Raise, type RecordPlace, type Reserved } from './audit.js'
-import { checkOpened, checkResumed, checkTokenCreated, checkTokenRevoked } from './check-operations.js'
+import type { Cause } from '../ledger/record.js'
+import type { Afterwards, Audit, RecordPlace, Reserved } from './audit.js'
+import { Authority, checkAuthority } from './authority.js'
+import type { Overdrawn } from './cap-below-spent.js'
+import { checkHalted, checkOpened, checkResumed, checkTokenCreated, checkTokenRevoked } from './check-operations.js'
 import { checkApproved, checkPolicySet, checkProposed, checkRemovalProposed } from './check-policy.js'
+import { checkPart } from './check-request.js'
 import { checkExpired, checkReleased, checkSettled } from './check-reservation.js'
 import { checkSpend } from './check-spend.js'
 import { CostBook } from './cost-book.js'
 import { ReplayFault, type ReplayFaultCode } from './fault.js'
+import { checkMembers } from './members.js'
 import { NoiseIndex } from './noise-index.js'
 import { ReplayState } from './replay-state.js'
 import { RequestBook } from './request-book.js'
@@ -29,7 +35,9 @@ export class Replay implements Audit {
   readonly tally = new Tally()
   readonly violations = new Findings<Violation>()
   readonly notices = new Findings<Notice>()
-  readonly raises: Raise[] = []
+  readonly authority = new Authority()
+  readonly charged = new Set<Policy>()
+  readonly overdrawn = new Map<string, Overdrawn>()
   readonly reserved = new Map<string, Reserved>()
 
   /** @throws ReplayFault where the record is not what the rules could have written; the replay is over then. */
@@ -39,7 +47,7 @@ export class Replay implements Audit {
     try {
       const event = eventOf(record)
       if (record.cause.kind === 'kafka') this.tally.kafkaRecords++
-      const afterwards = this.#check(event, place)
+      const afterwards = this.#check(event, record.cause, place)
       evolve(this.state, event, place)
       this.tally.records++
       afterwards?.()
@@ -48,7 +56,7 @@ export class Replay implements Audit {
     }
   }
 
-  #check(event: BudgetEvent, place: RecordPlace): Afterwards | undefined {
+  #check(event: BudgetEvent, cause: Cause, place: RecordPlace): Afterwards | undefined {
     if (this.state.counts.size === 0 && event.type !== 'LedgerOpened') {
       throw new ReplayFault(
         'LEDGER_NOT_OPENED',
@@ -56,6 +64,8 @@ export class Replay implements Audit {
         `the log begins with a ${event.type}, not with the opening of a ledger`,
       )
     }
+    checkMembers(event, place)
+    checkAuthority(this, event, cause, place)
     if (this.state.pending.length > 0) this.#checkVoided(event, place)
     switch (event.type) {
       case 'SpendAccepted':
@@ -65,14 +75,14 @@ export class Replay implements Audit {
       case 'ReservationRefused':
         return checkSpend(this, event, place)
       case 'SpendPart':
+        checkPart(event.data, place)
         this.tally.partsRead++
         break
       case 'LedgerOpened':
         checkOpened(this, event.data, place)
         break
       case 'PolicySet':
-        checkPolicySet(this, event.data, place)
-        break
+        return checkPolicySet(this, event.data, place)
       case 'PolicyProposed':
         checkProposed(this, event.data, place)
         break
@@ -80,8 +90,7 @@ export class Replay implements Audit {
         checkRemovalProposed(this, event.data, place)
         break
       case 'PolicyApproved':
-        checkApproved(this, event.data, place)
-        break
+        return checkApproved(this, event.data, place)
       case 'ReservationSettled':
         checkSettled(this, event.data, place)
         break
@@ -101,6 +110,8 @@ export class Replay implements Audit {
         checkResumed(this, event.data, place)
         break
       case 'Halted':
+        checkHalted(event.data)
+        break
       case 'ClockConfirmed':
         break
       default:

@@ -10,7 +10,7 @@ export interface Program {
 }
 
 export type Verdict =
-  | { readonly code: 'verified' }
+  | { readonly code: 'verified'; readonly guarantees: number; readonly conditional: number }
   | { readonly code: 'violated'; readonly violations: number }
   | { readonly code: 'unknown'; readonly because: string }
 
@@ -24,14 +24,19 @@ export const verdictOf = ({ fault, replay }: Verification, checks: readonly Chec
   if (fault !== undefined) return { code: 'unknown', because: `${fault.code} at record ${fault.seq}` }
   if (replay.violations.count > 0) return { code: 'violated', violations: replay.violations.count }
   const failed = checks.find(({ status }) => status === 'failed')
-  return failed === undefined ? { code: 'verified' } : { code: 'unknown', because: `${failed.name} failed` }
+  if (failed !== undefined) return { code: 'unknown', because: `${failed.name} failed` }
+  const guarantees = guaranteesOf(replay)
+  const conditional = guarantees.filter(({ conditions }) => conditions.length > 0).length
+  return { code: 'verified', guarantees: guarantees.length, conditional }
 }
 
 /** One sentence for people. */
 export const sentenceOf = (verdict: Verdict): string => {
   switch (verdict.code) {
     case 'verified':
-      return VERIFIED
+      return verdict.conditional === 0
+        ? VERIFIED
+        : `${VERIFIED}, ${verdict.conditional} of ${verdict.guarantees} under a condition`
     case 'violated':
       return `Privacy guarantees violated: ${verdict.violations} ${verdict.violations === 1 ? 'violation' : 'violations'} on record`
     case 'unknown':
@@ -77,6 +82,7 @@ export const statementOf = (verification: Verification, program: Program): JsonO
       violations: replay.violations.items.slice(0, MOST_LISTED).map(({ key: _, ...facts }) => facts),
       notices: {
         reportsBeyondQuota: replay.notices.countOf('REPORT_BEYOND_QUOTA'),
+        capsBelowSpent: replay.notices.countOf('CAP_BELOW_SPENT'),
         partsVoided: replay.notices.countOf('PARTS_VOIDED'),
       },
       program: { ...program },

@@ -9,10 +9,12 @@ export class Tally {
   capsCompared = 0
   policyVersions = 0
   policyRaises = 0
+  guaranteesRaised = 0
   permits = 0
   budgetsTouched = 0
   refusals = 0
   refusalsOutOfReach = 0
+  largestCounts = 0
   reports = 0
   reservationsOpened = 0
   reservationsSettled = 0

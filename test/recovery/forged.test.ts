@@ -355,7 +355,8 @@ const FORGERIES: readonly Forgery[] = [
     'LEDGER_OPENED_TWICE',
     (records) => {
       const record = firstOf(records, 'ClockConfirmed')
-      Object.assign(record, { type: 'LedgerOpened', data: records[0]?.data })
+      const { by, cause, data } = records[0]!
+      Object.assign(record, { type: 'LedgerOpened', by, cause, data })
       return record
     },
   ],
@@ -365,6 +366,60 @@ const FORGERIES: readonly Forgery[] = [
     (records) => {
       const record = records[2]!
       record.data.token = 'operator-1'
+      return record
+    },
+  ],
+  [
+    'a count that would not have passed',
+    'REFUSAL_MISMATCH',
+    (records) => {
+      const record = spendNamed(records, 'a-3')
+      record.data.largestCount = String(BigInt(record.data.largestCount) + 1n)
+      return record
+    },
+  ],
+  [
+    'a member that the catalogue does not have',
+    'EVENT_MALFORMED',
+    (records) => {
+      const record = firstOf(records, 'ClockConfirmed')
+      record.data.note = 'anything'
+      return record
+    },
+  ],
+  [
+    'a member inside a charge that the catalogue does not have',
+    'EVENT_MALFORMED',
+    (records) => {
+      const record = spendNamed(records, 'a-1')
+      record.data.charges[0].refund = '1'
+      return record
+    },
+  ],
+  [
+    'a member of a policy that the catalogue does not have',
+    'EVENT_MALFORMED',
+    (records) => {
+      const record = personPolicy(records)
+      record.data.policy.exempt = ['u-1']
+      return record
+    },
+  ],
+  [
+    'a spend of units that are only counted',
+    'EVENT_MALFORMED',
+    (records) => {
+      const record = spendNamed(records, 'a-2')
+      record.data.spend.unitCount = 2
+      return record
+    },
+  ],
+  [
+    'a halt of something that nobody can name',
+    'REQUEST_INVALID',
+    (records) => {
+      const record = firstOf(records, 'Halted')
+      record.data.scope = { colour: ['red'] }
       return record
     },
   ],

@@ -27,8 +27,8 @@ const proved = async () => {
 test('a proof says that the guarantees hold, and only then', async () => {
   const { file } = await proved()
   const { sentence, verdict, statement } = openProof(file, key.publicKey)
-  expect(sentence).toBe('Privacy guarantees verified')
-  expect(verdict).toEqual({ code: 'verified' })
+  expect(sentence).toBe('Privacy guarantees verified, 1 of 3 under a condition')
+  expect(verdict).toEqual({ code: 'verified', guarantees: 3, conditional: 1 })
   const checks = (statement['predicate'] as JsonObject)['checks'] as readonly JsonObject[]
   expect(checks.map(({ name, status }) => `${name} ${status}`)).toEqual([
     'verify_privacy_budget_consistency passed',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { EVENT_KINDS } from '../support/event-kinds.js'
-import { forged } from '../support/forge.js'
+import { firstOf, forged } from '../support/forge.js'
 import { Scenario } from '../support/scenario.js'
 import { verifiedBlocks, verifiedLines } from '../support/verified.js'
 import { wholeLog } from '../support/whole-log.js'
@@ -90,7 +90,8 @@ test('parts without their decision charge nothing, and are noticed', async () =>
     const part = records.find(({ type }) => type === 'SpendPart')
     if (part !== undefined)
       records.push({ ...part, at: records.at(-1)?.at ?? part.at, data: { ...part.data, id: 'lost' } })
-    records.push({ ...(records.at(-1) ?? records[0]!), type: 'ClockConfirmed', data: { reason: 'none' } })
+    const confirmed = firstOf(records, 'ClockConfirmed')
+    records.push({ ...confirmed, at: records.at(-1)?.at ?? confirmed.at })
   })
   const { fault, replay } = verifiedLines(bytes)
   expect(fault).toBeUndefined()

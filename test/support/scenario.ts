@@ -21,6 +21,8 @@ export const operator: Actor = { token: 'operator-1', role: 'operator', source: 
 export const approver: Actor = { token: 'approver-1', role: 'approver', source: 'approver' }
 export const trainer: Actor = { token: 'emitter-1', role: 'emitter', source: 'trainer' }
 const system: Actor = { token: '', role: 'system', source: 'ledger' }
+/** As the command line does it on a stopped ledger. */
+const onDirectory = { actor: { token: '', role: 'system', source: 'cli' }, cause: { kind: 'cli' } } as const
 
 /**
  * A ledger in memory, written by the real writer with the real rules, for tests that need a log. Every call appends;
@@ -66,7 +68,7 @@ export class Scenario {
   /** A ledger that is open, with an operator's, an approver's and an emitter's token. */
   static async open(name = 'test'): Promise<Scenario> {
     const scenario = new Scenario(name)
-    await scenario.submit({ kind: 'open-ledger', actor: system, cause, ledger: name })
+    await scenario.submit({ kind: 'open-ledger', actor: system, cause: { kind: 'system' }, ledger: name })
     for (const actor of [operator, approver, trainer]) await scenario.token(actor)
     return scenario
   }
@@ -79,11 +81,11 @@ export class Scenario {
 
   token({ token, role, source }: Actor): Promise<Outcome> {
     const created = { token, role: role as TokenCreated['role'], source, hash: hashOfToken, expiresAt: null }
-    return this.submit({ kind: 'create-token', actor: system, cause, created })
+    return this.submit({ kind: 'create-token', ...onDirectory, created })
   }
 
   revoke(token: string): Promise<Outcome> {
-    return this.submit({ kind: 'revoke-token', actor: system, cause, token })
+    return this.submit({ kind: 'revoke-token', ...onDirectory, token })
   }
 
   policy(policy: TestPolicy, replaces?: number): Promise<Outcome> {
