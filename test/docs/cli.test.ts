@@ -25,6 +25,8 @@ beforeAll(async () => {
   const cause = { kind: 'http' } as const
   const operator: Actor = { token: 'an operator', role: 'operator', source: 'operator' }
   const emitter: Actor = { token: 'an emitter', role: 'emitter', source: 'trainer' }
+  const created = { ...emitter, role: 'emitter', hash: 'ab'.repeat(32), expiresAt: null } as const
+  await service.ledger.submit({ kind: 'create-token', actor: operator, cause, created })
   await service.ledger.submit({ kind: 'set-policy', actor: operator, cause, terms: policy('1') })
   await service.ledger.request('spend', { id: 'weekly-42', unit: 'u-17', ...gaussian, count: 2 }, emitter, cause)
   await service.ledger.request('spend', { id: 'weekly-43', unit: 'u-17', ...gaussian, count: 10 }, emitter, cause)
