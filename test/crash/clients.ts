@@ -31,8 +31,8 @@ export class Emitter {
     if (dice < 0.3) return this.batch(round)
     if (dice < 0.38) return this.reserve(round)
     if (dice < 0.46) return this.close() ?? this.spend(round)
-    if (dice < 0.49) return this.census(round)
-    if (dice < 0.51) return this.report(round)
+    if (dice < 0.48) return this.census(round)
+    if (dice < 0.53) return this.report(round)
     return this.spend(round)
   }
 
@@ -86,7 +86,7 @@ export class Emitter {
 
   private report(round: number): Sent {
     const id = this.id()
-    return this.sent('/v1/reports', { id, ...this.query(round), epsilon: '0.1' }, requestKey(this.source, id))
+    return this.sent('/v1/reports', { id, ...this.query(round), epsilon: '0.5' }, requestKey(this.source, id))
   }
 
   private item(round: number): Readonly<Record<string, unknown>> {

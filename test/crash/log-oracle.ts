@@ -44,6 +44,7 @@ interface Charge {
 }
 
 interface Policy {
+  readonly role: 'guarantee' | 'quota'
   readonly scope: readonly string[]
   readonly and: readonly string[]
   readonly or: readonly string[]
@@ -63,6 +64,8 @@ export class LogOracle {
   private seq = -1
   private leaf = '0'.repeat(64)
   permits = 0
+  /** Reports that went beyond a guarantee's cap, one for each record and policy. */
+  violations = 0
   readonly types = new Map<string, number>()
 
   /** Number of the record to read next. */
@@ -111,7 +114,8 @@ export class LogOracle {
     } else if (type === 'SpendAccepted' || type === 'SpendReported' || type === 'ReservationOpened') {
       const charges = this.chargesOf(data)
       for (const charge of charges) this.move(charge, 1n)
-      if (type !== 'SpendReported') this.permit(charges)
+      if (type === 'SpendReported') this.report(charges)
+      else this.permit(charges)
       if (type === 'ReservationOpened') this.reservations.set(decisionKey(data.source, data.id, 'request'), charges)
     } else if (type === 'ReservationSettled') this.close(data, (reserved) => settled(reserved, data.charges))
     else if (type === 'ReservationReleased') this.close(data, () => [])
@@ -185,15 +189,25 @@ export class LogOracle {
 
   private permit(charges: readonly Charge[]): void {
     this.permits++
-    for (const { budget, policy } of charges) {
-      const { and, or, caps } = this.policies.get(policy) as Policy
-      const sums = this.used.get(budget) as Sums
-      const fits = (row: string) => caps[row] !== 'DEAD' && (sums.get(row) ?? 0n) <= BigInt(caps[row] as string)
-      if (!and.every(fits) || (or.length > 0 && !or.some(fits))) {
-        const shown = [...sums].map(([row, sum]) => `${row} ${sum} of ${caps[row]}`).join(', ')
-        throw new Error(`record ${this.seq} is a permit beyond the cap of ${budget}: ${shown}`)
-      }
-    }
+    const beyond = charges.find((charge) => !this.isWithin(charge))
+    if (beyond === undefined) return
+    const { caps } = this.policies.get(beyond.policy) as Policy
+    const shown = [...(this.used.get(beyond.budget) ?? [])].map(([row, sum]) => `${row} ${sum} of ${caps[row]}`)
+    throw new Error(`record ${this.seq} is a permit beyond the cap of ${beyond.budget}: ${shown.join(', ')}`)
+  }
+
+  /** What has happened is recorded whatever it costs. */
+  private report(charges: readonly Charge[]): void {
+    const beyond = charges.filter((charge) => !this.isWithin(charge)).map(({ policy }) => policy)
+    for (const policy of new Set(beyond)) if (this.policies.get(policy)?.role === 'guarantee') this.violations++
+  }
+
+  /** Whether all that a budget has taken is within its cap: in every `and` row, and in one `or` row where there are any. */
+  private isWithin({ budget, policy }: Charge): boolean {
+    const { and, or, caps } = this.policies.get(policy) as Policy
+    const sums = this.used.get(budget) as Sums
+    const fits = (row: string) => caps[row] !== 'DEAD' && (sums.get(row) ?? 0n) <= BigInt(caps[row] as string)
+    return and.every(fits) && (or.length === 0 || or.some(fits))
   }
 }
 
