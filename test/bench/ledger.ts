@@ -17,6 +17,8 @@ export interface Scale {
   readonly warmUp: number
   /** Longest time of one measurement of single spends, and of one of PostgreSQL. */
   readonly seconds: number
+  /** Spends in a batch whose costs are as dear as any. */
+  readonly dearSpends: number
 }
 
 export const BATCH = { connections: 6, perRequest: 1_000, units: 1_000 } as const
@@ -38,7 +40,7 @@ export const fill = (target: Target, spends: number): Promise<LoadResult> =>
 /** Durable spends a second, with latencies, on what the service holds. */
 export const measureSpends = async (target: Target, history: string, scale: Scale, report: Report): Promise<void> => {
   await fill(target, scale.warmUp)
-  await runLoad(target, { ...SINGLE, seconds: scale.seconds / 4 })
+  await runLoad(target, { ...SINGLE, spends: scale.warmUp, seconds: scale.seconds * 2 })
   for (const budgets of ['spread', 'hot'] as const) {
     const units = budgets === 'hot' ? 1 : BATCH.units
     const name = NAMES.batch(history, budgets)
@@ -46,6 +48,16 @@ export const measureSpends = async (target: Target, history: string, scale: Scal
   }
   await measure(report, NAMES.single(history), target, { ...SINGLE, seconds: scale.seconds })
   await measure(report, NAMES.singleHot(history), target, { ...SINGLE, units: 1, seconds: scale.seconds })
+}
+
+/** One decision over as many budgets as a spend may touch. */
+export const measureManyUnits = async ({ service, token }: Target, report: Report): Promise<void> => {
+  const units = Array.from({ length: 20_000 }, (_, index) => `u${index}`)
+  const spend = { id: `many-${performance.now()}`, units, mechanism: 'gaussian', noiseMultiplier: '1000' }
+  const from = performance.now()
+  const { status, text } = await service.client(token).post('/v1/spends', spend)
+  report.add(NAMES.manyUnits, 's', (performance.now() - from) / 1_000)
+  if (status !== 201) throw new Error(`the spend over many units is answered ${status} ${text}`)
 }
 
 const measure = async (
@@ -67,9 +79,9 @@ const measure = async (
   report.add(`${name}: the same of the load itself`, 'µs', (ownCpuMs / accepted) * 1_000)
 }
 
-/** Seconds from the start of the process until it is ready, with its state and without, and of `verify`. */
-export const measureReplay = async (target: Target, report: Report): Promise<Target> => {
-  const { service, token } = target
+/** Seconds from the start of the process until it is ready, with its state and without, and of `verify`; stops the service. */
+export const measureReplay = async (target: Target, report: Report): Promise<void> => {
+  const { service } = target
   const records = await headSeq(target)
   await service.kill()
   const warm = await service.restart()
@@ -81,7 +93,6 @@ export const measureReplay = async (target: Target, report: Report): Promise<Tar
   report.add(NAMES.rebuild, 'records/s', records / (rebuilt.readyAfterMs / 1_000))
   await rebuilt.stop()
   report.add(NAMES.verify, 'records/s', records / (await verifySeconds(service.data)))
-  return { service: await rebuilt.restart(), token }
 }
 
 export const verifySeconds = async (data: string): Promise<number> => {
