@@ -176,9 +176,12 @@ test('one spend over 20,000 units is one decision', async () => {
   expect((await auditor.get('/v1/units/many-7/budgets')).body['budgets']).toMatchObject([{ spent: { epsilon: '0.9' } }])
 })
 
+/** `npm run test:model` runs a thousand. */
+const RACES = Number(process.env['RACES'] ?? 50)
+
 test('of two clients that race for the last of a budget exactly one gets it, every time', async () => {
   const rival = await edge.as('emitter', 'rival')
-  for (let round = 0; round < 50; round++) {
+  for (let round = 0; round < RACES; round++) {
     const body = { id: `race-${round}`, unit: `prize-${round}`, ...costing('0.7') }
     const replies = await Promise.all([emitter.post('/v1/spends', body), rival.post('/v1/spends', body)])
     expect(replies.map(({ status }) => status).sort()).toEqual([201, 409])
