@@ -4,8 +4,8 @@ import { Worker } from 'node:worker_threads'
 import { LedgerError } from '../ledger/errors.js'
 import { type CostAnswer, type CostTask, workOut } from './cost-worker.js'
 
-/** From this effort on, in microseconds, a task is long. */
-const LONG_EFFORT = 2_000
+/** From this effort on, in microseconds, a task is long: a training step over the whole catalogue of orders is not. */
+const LONG_EFFORT = 10_000
 /** So many short tasks may overtake a long one that waits. */
 const MOST_OVERTAKING = 4
 
