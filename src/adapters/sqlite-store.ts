@@ -222,7 +222,8 @@ const checkIdentity = (path: string, file: SqliteFile): void => {
   })
 }
 
-const blockIn = (row: Row): Block => ({
+/** A row of `blocks` as the block it is. */
+export const blockIn = (row: Row): Block => ({
   number: row['number'] as number,
   first: row['first'] as number,
   last: row['last'] as number,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { blobOf, type Row, SqliteFile } from '../adapters/sqlite-file.js'
+import { SqliteFile } from '../adapters/sqlite-file.js'
+import { blockIn } from '../adapters/sqlite-store.js'
 import type { Block, Position } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
 import { EXIT } from './io.js'
@@ -70,14 +71,6 @@ export class ReadOnlyStore {
 }
 
 const BUSY_MS = 5_000
-
-const blockIn = (row: Row): Block => ({
-  number: row['number'] as number,
-  first: row['first'] as number,
-  last: row['last'] as number,
-  leaf: row['leaf'] as string,
-  bytes: blobOf(row['bytes']),
-})
 
 const readable = <Result>(path: string, action: () => Result): Result => {
   try {
