@@ -1,18 +1,12 @@
-import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance } from 'fastify'
+import { JSON_TYPE, MOST_BODY_BYTES, readJson } from '../application/json-text.js'
 import { ProblemError } from './problem.js'
 
-/** The largest body, in bytes. */
-export const MOST_BODY_BYTES = 4 * 1024 * 1024
-
-/**
- * Reads JSON, and nothing else. Names such as `__proto__` are left as plain members, which the reader of each body
- * refuses as unknown fields.
- */
+/** Reads JSON, and nothing else. */
 export const readJsonBodies = (server: FastifyInstance): void => {
   server.removeAllContentTypeParsers()
   server.addContentTypeParser(
-    /^application\/(?:[\w.+-]+\+)?json(?:\s*;.*)?$/i,
+    JSON_TYPE,
     { parseAs: 'buffer', bodyLimit: MOST_BODY_BYTES },
     ({ method }, body, done) => {
       try {
@@ -27,14 +21,7 @@ export const readJsonBodies = (server: FastifyInstance): void => {
 
 /** @throws ProblemError MALFORMED. */
 const jsonFrom = (bytes: Buffer): unknown => {
-  if (bytes.length === 0) throw new ProblemError('MALFORMED', 'the body is empty, and JSON is expected')
-  if (!isUtf8(bytes)) throw new ProblemError('MALFORMED', 'the body is not UTF-8')
-  try {
-    return JSON.parse(bytes.toString())
-  } catch (error) {
-    throw new ProblemError('MALFORMED', `the body is not JSON: ${placeOf(error as Error)}`)
-  }
+  const read = readJson(bytes)
+  if ('value' in read) return read.value
+  throw new ProblemError('MALFORMED', `the body ${read.problem}`)
 }
-
-/** The parser's message quotes the body; only the place may go into an answer. */
-const placeOf = ({ message }: Error): string => /at position \d+/.exec(message)?.[0] ?? 'it ends too early'
