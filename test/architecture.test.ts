@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   application: ['accounting', 'budget', 'ledger', 'projections', 'recovery', 'configuration'],
   adapters: ['accounting', 'budget', 'ledger', 'projections', 'recovery', 'application', 'configuration'],
   http: ['accounting', 'budget', 'ledger', 'projections', 'recovery', 'application', 'configuration'],
+  kafka: ['accounting', 'budget', 'ledger', 'projections', 'recovery', 'application', 'configuration'],
   cli: [
     'accounting',
     'budget',
@@ -41,7 +42,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 
 const PURE = ['accounting', 'budget', 'ledger', 'projections', 'recovery']
-const WITH_NEST = ['application', 'http', 'app.module', 'main']
+/** What messages look like is decided by functions that are told everything, as in the pure folders. */
+const FORMATS =
+  /^src\/kafka\/(?:wire-message|cloud-event|message|message-digest|decision-message|journal-message|dead-letter-message)\.ts$/
+const WITH_NEST = ['application', 'http', 'kafka', 'app.module', 'main']
 const WITH_IO = ['adapters', 'http', 'cli', 'composition', 'main']
 /** The one import that reaches from the command line into Nest, and it is made only when `serve` runs. */
 const SERVE = 'src/cli/serve.ts'
@@ -49,9 +53,13 @@ const SERVE = 'src/cli/serve.ts'
 const NEST = /^(?:@nestjs\/|@fastify\/|fastify$|reflect-metadata$|rxjs|class-validator$|class-transformer$)/
 const IO =
   /^(?:node:(?:fs|net|http|https|http2|tls|dns|dgram|child_process|worker_threads|cluster|readline)(?:\/|$)|libsql$|better-sqlite3$)/
+/** The client of the topics: nobody else knows how it reads and sends. */
+const KAFKA = /^kafkajs(?:$|\/)/
 /** Hashing and signing give the same for the same; nothing else of a library is wanted in a pure folder. */
 const PURE_LIBRARIES = ['node:crypto', 'node:assert/strict', 'tweetnacl']
 const PURE_CRYPTO = ['createHash', 'hash', 'timingSafeEqual']
+
+const isPure = (path: string): boolean => PURE.includes(partOf(path)) || FORMATS.test(path)
 
 const partOf = (path: string): string => {
   const [, first = '', ...rest] = path.split('/')
@@ -78,7 +86,8 @@ const importProblem = (part: string, one: Import, { path }: Source, allowed: rea
   }
   if (NEST.test(specifier) && !WITH_NEST.includes(part)) return [`${part} must not know the framework: ${specifier}`]
   if (IO.test(specifier) && !WITH_IO.includes(part)) return [`${part} must not open files or sockets: ${specifier}`]
-  if (!PURE.includes(part)) return []
+  if (KAFKA.test(specifier) && part !== 'kafka') return [`${part} must not know the client of Kafka: ${specifier}`]
+  if (!isPure(path)) return []
   if (!PURE_LIBRARIES.includes(specifier)) return [`${part} is pure and must not import ${specifier}`]
   const impure = specifier === 'node:crypto' ? names.filter((name) => !PURE_CRYPTO.includes(name)) : []
   return impure.map((name) => `${part} is pure and must not import ${name} of ${specifier}`)
@@ -100,7 +109,7 @@ const FORBIDDEN_MEMBERS = ['Date.now', 'Math.random', 'Number.parseFloat']
 
 const purityProblems = (source: Source): readonly string[] => {
   const part = partOf(source.path)
-  if (!PURE.includes(part)) return []
+  if (!isPure(source.path)) return []
   return nodesOf(source.tree).flatMap((node) => {
     const problem = impurity(node) ?? (part === 'accounting' ? inexactness(node) : undefined) ?? floatAmount(node)
     return problem === undefined ? [] : [`${source.path}:${lineOf(source.tree, node)} ${problem}`]
@@ -315,6 +324,11 @@ test.each([
   ['src/recovery/bad.ts', "import { readFileSync } from 'node:fs'", 'must not open files or sockets'],
   ['src/application/bad.ts', "import Database from 'libsql'", 'must not open files or sockets'],
   ['src/budget/bad.ts', "import { randomBytes } from 'node:crypto'", 'must not import randomBytes'],
+  ['src/cli/bad.ts', "import { Kafka } from 'kafkajs'", 'must not know the client of Kafka'],
+  ['src/kafka/bad.ts', "import { x } from '../http/problem.js'", 'kafka must not import http'],
+  ['src/kafka/cloud-event.ts', "import type { KafkaMessage } from 'kafkajs'", 'is pure and must not import kafkajs'],
+  ['src/kafka/message.ts', "import { Injectable } from '@nestjs/common'", 'is pure and must not import @nestjs'],
+  ['src/kafka/message-digest.ts', 'export const at = () => Date.now()', 'uses Date.now'],
   ['src/budget/bad.ts', "import { x } from './policy'", 'does not end in .js'],
   ['src/budget/bad.ts', "export const x = () => import('../http/x.js')", 'budget must not import http'],
   ['src/budget/bad.ts', 'export const at = () => Date.now()', 'uses Date.now'],
@@ -339,6 +353,7 @@ test('what the rules allow passes', () => {
   const text =
     "import { createHash } from 'node:crypto'\nexport const year = (at: string) => new Date(at).getUTCFullYear()"
   expect(problemsOf('src/budget/good.ts', text)).toEqual([])
+  expect(problemsOf('src/kafka/consumer.ts', "import type { Consumer } from 'kafkajs'")).toEqual([])
   expect(problemsOf(SERVE, "export const f = async () => (await import('../main.js')).serve()")).toEqual([])
 })
 
