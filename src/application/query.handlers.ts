@@ -105,39 +105,46 @@ export class ViolationsHandler implements IQueryHandler<ViolationsQuery> {
   }
 }
 
-/** Reads the records of one page; `next` is the `after` of the following one, null at the end. */
-const pageOf = async (
-  service: Service,
-  name: string,
-  seqs: readonly number[],
-  { limit }: Page,
-): Promise<JsonObject> => {
-  const records = await Promise.all(seqs.slice(0, limit).map((seq) => readRecord(service.store, seq)))
+/** Reads the records of one page. */
+const pageOf = async (service: Service, name: string, seqs: readonly number[], page: Page): Promise<JsonObject> => {
+  const records = await Promise.all(seqs.slice(0, page.limit).map((seq) => readRecord(service.store, seq)))
   const shown = records.flatMap((record) => (record === undefined ? [] : [recordView(record, service.state.registry)]))
-  return { [name]: shown, next: seqs.length > limit ? (seqs[limit - 1] ?? null) : null }
+  return { [name]: shown, next: nextOf(seqs, page) }
 }
 
-/** Reservations that are neither settled, released nor expired. */
-export class ReservationsQuery extends Query<JsonObject> {}
+/** The `after` of the following page, null at the end. `seqs` are those of this page, and one more where there is one. */
+const nextOf = (seqs: readonly number[], { limit }: Page): number | null =>
+  seqs.length > limit ? (seqs[limit - 1] ?? null) : null
+
+/** Reservations that are neither settled, released nor expired, oldest first. */
+export class ReservationsQuery extends Query<JsonObject> {
+  constructor(readonly page: Page) {
+    super()
+  }
+}
 
 @QueryHandler(ReservationsQuery)
 export class ReservationsHandler implements IQueryHandler<ReservationsQuery> {
   constructor(private readonly service: Service) {}
 
-  async execute(): Promise<JsonObject> {
+  async execute({ page }: ReservationsQuery): Promise<JsonObject> {
+    const { state } = this.service
     const at = this.service.at()
-    const reservations = [...this.service.state.openReservations()].map(
-      ({ source, id, seq, expiresAt, held, units }) => ({
-        source,
-        id,
-        seq,
-        expiresAt,
-        overdue: expiresAt <= at,
-        policies: held.map(({ policy, version, window }) => ({ policy, version, window })),
-        unitCount: units.length,
-      }),
+    const found = state.openReservations({ ...page, limit: page.limit + 1 })
+    const reservations = found.slice(0, page.limit).map(({ source, id, seq, expiresAt, held, units }) => ({
+      source,
+      id,
+      seq,
+      expiresAt,
+      overdue: expiresAt <= at,
+      policies: held.map(({ policy, version, window }) => ({ policy, version, window })),
+      unitCount: units.length,
+    }))
+    const next = nextOf(
+      found.map(({ seq }) => seq),
+      page,
     )
-    return { reservations, ...positionOf(this.service) }
+    return { reservations, next, count: state.openReservationCount, ...positionOf(this.service) }
   }
 }
 

@@ -12,7 +12,9 @@ export interface QueryState extends BudgetState {
   unitHistory(unit: string, page: { readonly after: number; readonly limit: number }): readonly number[]
   /** Records by type. */
   counts(): ReadonlyMap<string, number>
-  openReservations(): Iterable<Reservation>
+  readonly openReservationCount: number
+  /** Open reservations by their record: ascending, above `after`, at most `limit`. */
+  openReservations(page: { readonly after: number; readonly limit: number }): readonly Reservation[]
 }
 
 /** Why a service cannot decide right now. */

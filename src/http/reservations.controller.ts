@@ -11,6 +11,7 @@ import { CHARGE_PROBLEMS, REPLAYED } from './charging.js'
 import { ReasonDto } from './dto/operation.dto.js'
 import { ReservationDto, SettleDto } from './dto/spend.dto.js'
 import { Endpoint, nameParam } from './endpoint.js'
+import { PAGE, PAGE_FIELDS, pageFrom } from './page.js'
 import { ProblemError } from './problem.js'
 import { QueryFields, type QueryString } from './query.js'
 import { By, READERS } from './roles.js'
@@ -90,14 +91,23 @@ export class ReservationsController {
 
   @Get()
   @Endpoint({
-    summary: 'Open reservations',
+    summary: 'Open reservations, oldest first',
     roles: READERS,
-    query: { open: { description: 'Only open ones are listed, with or without it.', schema: { enum: ['', 'true'] } } },
-    answers: { 200: { description: 'Neither settled, released nor expired.', schema: 'Reservations' } },
+    query: {
+      open: { description: 'Only open ones are listed, with or without it.', schema: { enum: ['', 'true'] } },
+      ...PAGE,
+    },
+    answers: {
+      200: {
+        description: 'One page of those neither settled, released nor expired; count is that of all of them.',
+        schema: 'Reservations',
+      },
+    },
   })
   list(@Query() query: QueryString): Promise<JsonObject> {
-    const open = new QueryFields(query, ['open']).text('open') ?? ''
-    if (open === '' || open === 'true') return this.queries.execute(new ReservationsQuery())
+    const fields = new QueryFields(query, ['open', ...PAGE_FIELDS])
+    const open = fields.text('open') ?? ''
+    if (open === '' || open === 'true') return this.queries.execute(new ReservationsQuery(pageFrom(fields)))
     throw new ProblemError('INVALID', 'only open reservations are listed: ?open', [
       { pointer: '/open', detail: 'must be empty or true' },
     ])

@@ -62,7 +62,7 @@ export const shownState = async (auditor: Client, book: Book): Promise<ReadonlyM
   const paths = [
     '/v1/policies',
     '/v1/violations',
-    '/v1/reservations?open',
+    '/v1/reservations?open&limit=1000',
     '/v1/ledger',
     ...units.map((unit) => `/v1/units/${unit}/budgets`),
     ...units.map((unit) => `/v1/units/${unit}/spends`),

@@ -242,6 +242,35 @@ test('a reservation is settled once, for at most what was set aside', async () =
   expect((await auditor.get('/v1/reservations?open')).body['reservations']).toEqual([])
 })
 
+test('open reservations come in pages, oldest first, and never more at once than a page holds', async () => {
+  type Page = { reservations: { id: string; seq: number }[]; next: number | null; count: number }
+  const ids = Array.from({ length: 105 }, (_, index) => `page-${index}`)
+  for (const id of ids) {
+    await emitter.post('/v1/reservations', { id, unit: id, ...costing('0.1'), expiresInSeconds: 60 })
+  }
+  const whole = await auditor.get<Page>('/v1/reservations?open')
+  expect([whole.body.reservations.length, whole.body.count]).toEqual([100, 105])
+  const walked: string[] = []
+  for (let next: number | null = -1; next !== null; ) {
+    const { body }: { body: Page } = await auditor.get<Page>(
+      `/v1/reservations?open&limit=35${next < 0 ? '' : `&after=${next}`}`,
+    )
+    expect(body.reservations.length).toBe(35)
+    expect(body.next).toBe(walked.length === 70 ? null : body.reservations.at(-1)?.seq)
+    walked.push(...body.reservations.map(({ id }) => id))
+    next = body.next
+  }
+  expect(walked).toEqual(ids)
+  for (const query of ['limit=0', 'limit=1001', 'after=-1', 'open=no', 'from=1'])
+    expect((await auditor.get(`/v1/reservations?${query}`)).status).toBe(422)
+  for (const id of ids) await emitter.post(`/v1/reservations/${id}/release`, { reason: 'tested' })
+  expect((await auditor.get<Page>('/v1/reservations?open')).body).toMatchObject({
+    reservations: [],
+    next: null,
+    count: 0,
+  })
+})
+
 test('a settle may name the release that really ran', async () => {
   await emitter.post('/v1/reservations', { id: 'v2', unit: 'ida', ...costing('0.5'), expiresInSeconds: 60 })
   const reply = await emitter.post('/v1/reservations/v2/settle', costing('0.1'))

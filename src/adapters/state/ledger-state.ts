@@ -161,9 +161,13 @@ export class LedgerState extends BudgetState {
     return this.#reservations.overdue(at, limit)
   }
 
-  /** In no particular order. */
-  openReservations(): IterableIterator<Reservation> {
-    return this.#reservations[Symbol.iterator]()
+  get openReservationCount(): number {
+    return this.#reservations.size
+  }
+
+  /** The open reservations of records above `after` (all where it is left out), rising, at most `limit`. */
+  openReservations({ after = -1, limit }: { readonly after?: number; readonly limit: number }): readonly Reservation[] {
+    return this.#reservations.page(after, limit)
   }
 
   rememberKey(family: KeyFamily, source: string, id: string, seq: number): void {

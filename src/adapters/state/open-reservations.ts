@@ -1,6 +1,7 @@
 import type { Cost } from '../../accounting/units.js'
 import type { Held, Reservation } from '../../budget/state.js'
 import { type ChunkSink, type ChunkSource, jsonChunk, type Saved } from './chunks.js'
+import { SeqOrder } from './seq-order.js'
 
 interface Entry {
   readonly reservation: Reservation
@@ -10,11 +11,15 @@ interface Entry {
 
 const STREAM = 'reservations'
 
-/** The open reservations by (source, id), and as a heap by the time they expire. In the file each is a chunk of its own. */
+/**
+ * The open reservations by (source, id), by their record, and as a heap by the time they expire. In the file each is a chunk
+ * of its own.
+ */
 export class OpenReservations implements Saved {
   readonly #entries = new Map<string, Entry>()
   /** No entry expires later than the two below it, at 2i + 1 and 2i + 2. */
   readonly #heap: Entry[] = []
+  readonly #bySeq = new SeqOrder<Reservation>()
   /** What the file does not know yet, by `seq`. */
   readonly #opened = new Map<number, Reservation>()
   readonly #closed = new Set<number>()
@@ -39,6 +44,7 @@ export class OpenReservations implements Saved {
     if (entry === undefined) return
     this.#entries.delete(nameOf(source, id))
     const { seq } = entry.reservation
+    this.#bySeq.remove(seq)
     if (!this.#opened.delete(seq)) this.#closed.add(seq)
     const last = this.#heap.pop() as Entry
     if (last === entry) return
@@ -47,8 +53,9 @@ export class OpenReservations implements Saved {
     this.#sink(last)
   }
 
-  *[Symbol.iterator](): Generator<Reservation, void, undefined> {
-    for (const { reservation } of this.#entries.values()) yield reservation
+  /** Those of records above `after`, rising, at most `limit`. */
+  page(after: number, limit: number): readonly Reservation[] {
+    return this.#bySeq.page(after, limit)
   }
 
   /** Those that expire at `at` or before, earliest first, at most `limit`; costs what it finds. */
@@ -91,6 +98,7 @@ export class OpenReservations implements Saved {
   }
 
   #insert(reservation: Reservation): void {
+    this.#bySeq.add(reservation.seq, reservation)
     const entry = { reservation, place: this.#heap.length }
     this.#entries.set(nameOf(reservation.source, reservation.id), entry)
     this.#heap.push(entry)

@@ -75,8 +75,8 @@ const policyState = {
   ),
 }
 
-const page = (name: string) => ({
-  [name]: list(ref('HistoryEntry')),
+const page = (name: string, item: Schema = ref('HistoryEntry')) => ({
+  [name]: list(item),
   next: { description: '`after` of the next page; null at the end.', ...nullable(SEQ) },
 })
 
@@ -188,7 +188,8 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
     ...POSITION,
   }),
   Reservations: object({
-    reservations: list(
+    ...page(
+      'reservations',
       object({
         ...REQUEST,
         seq: SEQ,
@@ -198,6 +199,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
         unitCount: integer(0),
       }),
     ),
+    count: integer(0),
     ...POSITION,
   }),
   UnitBudgets: object({

@@ -8,7 +8,7 @@ const steps = fc.array(
   { minLength: 100, maxLength: 300 },
 )
 
-test('whatever is opened and closed, the overdue ones come earliest first', () => {
+test('whatever is opened and closed, the overdue ones come earliest first, and all of them by their record', () => {
   fc.assert(
     fc.property(steps, (sequence) => {
       const reservations = new OpenReservations()
@@ -24,7 +24,10 @@ test('whatever is opened and closed, the overdue ones come earliest first', () =
           naive.openReservation(reservation)
         }
         expect(reservations.overdue(expiresAt, limit)).toEqual(naive.overdue(expiresAt, limit))
-        expect(reservations.size).toBe(naive.openReservations().length)
+        const open = naive.openReservations().sort((one, other) => one.seq - other.seq)
+        const after = seq - second
+        expect(reservations.size).toBe(open.length)
+        expect(reservations.page(after, limit)).toEqual(open.filter((one) => one.seq > after).slice(0, limit))
       }
     }),
     { numRuns: 50 },

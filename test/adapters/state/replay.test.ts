@@ -36,5 +36,5 @@ const expectSame = (state: LedgerState, naive: NaiveState): void => {
     expect(state.unitHistory(`u-${unit}`, all)).toEqual(naive.unitHistory(`u-${unit}`, all))
     expect(new Set(state.unitBudgets(`u-${unit}`))).toEqual(new Set(naive.unitBudgets(`u-${unit}`)))
   }
-  expect([...state.openReservations()]).toEqual(naive.openReservations())
+  expect(state.openReservations({ limit: 1000 })).toEqual(naive.openReservations())
 }
