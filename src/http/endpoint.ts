@@ -2,13 +2,13 @@ import { applyDecorators } from '@nestjs/common'
 import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiSecurity } from '@nestjs/swagger'
 import { LONG_NAME, type SchemaName, schemaRef } from './openapi/schemas.js'
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode } from './problem.js'
-import { Roles, type TokenRole } from './roles.js'
+import { Roles, type RouteRoles } from './roles.js'
 
 /** What a route promises: who may call it, what it takes, and every answer that it can give. */
 export interface Contract {
   readonly summary: string
   readonly description?: string
-  readonly roles: readonly TokenRole[] | 'anyone'
+  readonly roles: RouteRoles
   readonly params?: Readonly<Record<string, Parameter>>
   readonly query?: Readonly<Record<string, Parameter>>
   readonly body?: SchemaName
@@ -33,7 +33,7 @@ interface Success {
   readonly headers?: Readonly<Record<string, { readonly description: string; readonly schema: object }>>
 }
 
-/** Declares a route's contract once: the guard enforces the roles, and `/docs` shows the rest. */
+/** Declares a route's contract once: the gate enforces the roles, and `/docs` shows the rest. */
 export const Endpoint = (contract: Contract): MethodDecorator =>
   applyDecorators(
     Roles(contract.roles),

@@ -11,14 +11,14 @@ import { ProblemFilter } from './problem.filter.js'
 import { RecordsController } from './records.controller.js'
 import { ReservationsController } from './reservations.controller.js'
 import { SpendsController } from './spends.controller.js'
-import { TokenGuard } from './token.guard.js'
+import { TokenGate } from './token-gate.js'
 import { TokensController } from './tokens.controller.js'
 import { UnitsController } from './units.controller.js'
 
 @Module({})
 class HttpModule {}
 
-/** HTTP over commands and queries. Who asks is checked before anything waits for a position. */
+/** HTTP over commands and queries. Who asks is checked before a body is read, and before anything waits for a position. */
 export const httpModule = (application: DynamicModule): DynamicModule => ({
   module: HttpModule,
   imports: [application],
@@ -35,7 +35,7 @@ export const httpModule = (application: DynamicModule): DynamicModule => ({
   ],
   providers: [
     Metrics,
-    { provide: APP_GUARD, useClass: TokenGuard },
+    TokenGate,
     { provide: APP_GUARD, useClass: PositionGuard },
     { provide: APP_PIPE, useClass: BodyPipe },
     { provide: APP_FILTER, useClass: ProblemFilter },

@@ -6,6 +6,7 @@ import { readJsonBodies } from './json-body.js'
 import { sendProblem, statusProblem } from './problem.filter.js'
 import { PROBLEM_TYPE, problem } from './problem.js'
 import { rememberRoutes } from './routes.js'
+import { handleUnreadBodies } from './unread-body.js'
 
 /** How long a client may take to send the head of a request, and the whole of it. */
 const HEAD_MS = 10_000
@@ -27,6 +28,7 @@ export const httpAdapter = (): FastifyAdapter => {
   const server = adapter.getInstance()
   rememberRoutes(server)
   readJsonBodies(server)
+  handleUnreadBodies(server)
   return adapter
 }
 

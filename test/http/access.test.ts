@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto'
+import { Controller, Get } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import type { NestFastifyApplication } from '@nestjs/platform-fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { AppModule } from '../../src/app.module.js'
+import { httpAdapter } from '../../src/http/server.js'
 import type { Client } from '../support/client.js'
 import { costing, Edge, type Folder, temporaryData } from './edge.js'
 
@@ -146,6 +151,38 @@ test('approvers make approvers, operators all others', async () => {
   for (const [client, role, status] of cases) {
     expect((await client.post('/v1/tokens', { role, source: 's' })).status).toBe(status)
   }
+})
+
+test('HEAD is for those who may GET', async () => {
+  const statusAs = async (token: string | undefined): Promise<number> =>
+    (await fetch(`${edge.url}/v1/ledger`, { method: 'HEAD', headers: { authorization: `Bearer ${token}` } })).status
+  expect(await statusAs('wrong')).toBe(401)
+  expect(await statusAs(clients['emitter']?.token)).toBe(403)
+  expect(await statusAs(clients['auditor']?.token)).toBe(200)
+})
+
+@Controller('v1/forgotten')
+class Forgotten {
+  @Get()
+  read(): object {
+    return {}
+  }
+}
+
+test('a route that does not say who may call it is closed to everybody', async () => {
+  const module = { module: class {}, imports: [AppModule.around(edge.service)], controllers: [Forgotten] }
+  const app = await NestFactory.create<NestFastifyApplication>(module, httpAdapter(), {
+    logger: false,
+    bodyParser: false,
+  })
+  await app.init()
+  const server = app.getHttpAdapter().getInstance()
+  await server.ready()
+  const statusAs = async (token: string | undefined): Promise<number> =>
+    (await server.inject({ method: 'GET', url: '/v1/forgotten', headers: { authorization: `Bearer ${token}` } }))
+      .statusCode
+  expect(await statusAs('wrong')).toBe(401)
+  for (const { token } of Object.values(clients)) expect(await statusAs(token)).toBe(403)
 })
 
 test('reading appends nothing', async () => {

@@ -1,38 +1,47 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { type CanActivate, type ExecutionContext, Injectable, Logger } from '@nestjs/common'
-import { Reflector } from '@nestjs/core'
+import { Injectable, Logger, NotFoundException, type OnModuleInit } from '@nestjs/common'
+import { HttpAdapterHost } from '@nestjs/core'
+import type { FastifyAdapter } from '@nestjs/platform-fastify'
 import type { FastifyRequest } from 'fastify'
 import { Service } from '../application/service.js'
 import type { Registry, TokenEntry } from '../budget/registry.js'
 import { ProblemError } from './problem.js'
-import { type Authenticated, Roles, type TokenRole } from './roles.js'
+import { type Authenticated, rolesOf, type TokenRole } from './roles.js'
 
 type Tokens = Registry['tokens']
 
 /**
- * Lets a request pass whose bearer token has a role that the route names. Everything else is refused, and leaves a
- * line in the process's own log: neither the token nor the path, which may name a person's data.
+ * Lets a request pass whose bearer token has a role that the route names, before any of its body is read. Everything else is
+ * refused, and leaves a line in the process's own log: neither the token nor the path, which may name a person's data.
  */
 @Injectable()
-export class TokenGuard implements CanActivate {
+export class TokenGate implements OnModuleInit {
   private readonly logger = new Logger('access')
   private tokens: Tokens | undefined
   private byHash = new Map<string, TokenEntry>()
 
   constructor(
-    private readonly reflector: Reflector,
     private readonly service: Service,
+    private readonly host: HttpAdapterHost<FastifyAdapter>,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean {
-    const roles = this.reflector.get(Roles, context.getHandler()) ?? []
-    if (roles === 'anyone') return true
-    const request = context.switchToHttp().getRequest<Authenticated>()
+  /** A guard of the framework would come too late: it is asked when the body has been read and parsed. */
+  onModuleInit(): void {
+    const server = this.host.httpAdapter.getInstance()
+    server.addHook('onRequest', (request, _reply, done) => done(this.objectionTo(request)))
+  }
+
+  private objectionTo(request: FastifyRequest): Error | undefined {
+    // A body that no route takes is not read either.
+    if (request.is404) return new NotFoundException()
+    const roles = rolesOf(request)
+    if (roles === 'anyone') return undefined
     const token = this.tokenOf(request.headers.authorization)
-    if (token === undefined) throw this.denied(request, 'UNAUTHENTICATED', undefined, roles)
-    if (!roles.includes(token.role)) throw this.denied(request, 'FORBIDDEN', token, roles)
-    request.actor = { token: token.token, role: token.role, source: token.source }
-    return true
+    if (token === undefined) return this.denied(request, 'UNAUTHENTICATED', undefined, roles)
+    if (!roles.includes(token.role)) return this.denied(request, 'FORBIDDEN', token, roles)
+    const admitted = request as Authenticated
+    admitted.actor = { token: token.token, role: token.role, source: token.source }
+    return undefined
   }
 
   private tokenOf(authorization: string | undefined): TokenEntry | undefined {
