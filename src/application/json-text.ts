@@ -15,13 +15,17 @@ export type JsonRead = { readonly value: unknown } | { readonly problem: string 
  */
 export const readJson = (bytes: Buffer): JsonRead => {
   if (bytes.length === 0) return { problem: 'is empty, and JSON is expected' }
-  if (!isUtf8(bytes)) return { problem: 'is not UTF-8' }
+  const text = readUtf8(bytes)
+  if (text === undefined) return { problem: 'is not UTF-8' }
   try {
-    return { value: JSON.parse(bytes.toString()) }
+    return { value: JSON.parse(text) }
   } catch (error) {
     return { problem: `is not JSON: ${placeOf(error as Error)}` }
   }
 }
+
+/** Strict: undefined for bytes that are no UTF-8; a byte order mark stays a character. */
+export const readUtf8 = (bytes: Buffer): string | undefined => (isUtf8(bytes) ? bytes.toString() : undefined)
 
 /** The parser's message quotes the body; only the place may go into an answer. */
 const placeOf = ({ message }: Error): string => {
