@@ -32,7 +32,8 @@ export abstract class TestServer {
 
   private readonly watchdog: Watchdog
   private running: { readonly child: ChildProcess; readonly exited: Promise<void> } | undefined
-  private lastEnd = ''
+  /** The signal or exit code with which its last process ended, or why it could not be started. */
+  private lastEnd = 'not started'
 
   protected constructor(
     /** What messages call it. */
@@ -50,7 +51,7 @@ export abstract class TestServer {
 
   /** The process of the server; an error while it is down. */
   get pid(): number {
-    if (this.running === undefined) throw new Error(`${this.name} is down`)
+    if (this.running === undefined) throw new Error(`${this.name} is down (${this.lastEnd})`)
     return this.running.child.pid as number
   }
 
@@ -151,7 +152,7 @@ export abstract class TestServer {
 }
 
 /** The processes that a process has started. Only Linux says; elsewhere only the first process gets signals. */
-const childrenOf = (pid: number): readonly number[] => {
+export const childrenOf = (pid: number): readonly number[] => {
   const list = `/proc/${pid}/task/${pid}/children`
   return existsSync(list) ? readFileSync(list, 'utf8').split(' ').filter(Boolean).map(Number) : []
 }
@@ -164,8 +165,8 @@ const send = (pid: number, signal: NodeJS.Signals): void => {
   }
 }
 
-/** Not counting one that has ended and that nobody has collected. */
-const isAlive = (pid: number): boolean => {
+/** Whether the process runs, which one that has ended and that nobody has collected does not. */
+export const isAlive = (pid: number): boolean => {
   try {
     return !/\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {
