@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs'
-import kafkajs, { type Admin, type Consumer, type KafkaConfig, type Producer, type SASLOptions } from 'kafkajs'
+import kafkajs, {
+  type Admin,
+  type Cluster,
+  type Consumer,
+  type KafkaConfig,
+  type Producer,
+  type SASLOptions,
+} from 'kafkajs'
 import { LedgerError } from '../ledger/errors.js'
 import { clientLog } from './client-log.js'
 import type { KafkaSettings, Sasl, Tls } from './settings.js'
@@ -18,6 +25,12 @@ export interface ConsumerOptions {
   readonly readUncommitted?: boolean
   /** Whether it goes on by itself for ever; else its first failure ends it, and whoever runs it begins again. */
   readonly lasting: boolean
+}
+
+/** Brokers and topics, as one who reads them sees them. It is not connected yet. */
+export interface View {
+  readonly cluster: Cluster
+  close(): Promise<void>
 }
 
 /**
@@ -70,6 +83,27 @@ export class KafkaClients {
     })
   }
 
+  /**
+   * What a consumer of its own would see of the brokers, without joining a group. An admin cannot do this: it shows the end of
+   * a partition before the first message of an open transaction, always.
+   */
+  view(readUncommitted: boolean): View {
+    let cluster: Cluster | undefined
+    const consumer = this.#client(BRIEF).consumer({
+      groupId: `${this.settings.group}-view`,
+      allowAutoTopicCreation: false,
+      readUncommitted,
+      partitionAssigners: [
+        (given) => {
+          cluster = given.cluster
+          return PartitionAssigners.roundRobin(given)
+        },
+      ],
+    })
+    if (cluster === undefined) throw new TypeError('the client library made a consumer without asking for an assigner')
+    return { cluster, close: () => consumer.disconnect() }
+  }
+
   consumer({ group, maxWaitMs = 250, maxBytes, readUncommitted = false, lasting }: ConsumerOptions): Consumer {
     const retry = lasting ? LASTING : BRIEF
     return this.#client(retry).consumer({
@@ -101,7 +135,7 @@ export class KafkaClients {
 }
 
 /** The library is CommonJS, and names of some of its exports are not seen from outside. */
-const { Kafka, Partitioners, logLevel } = kafkajs
+const { Kafka, PartitionAssigners, Partitioners, logLevel } = kafkajs
 
 /** About three seconds: whoever asks learns of an outage, and decides what to do meanwhile. */
 const BRIEF = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
