@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs'
 import type { KafkaClients } from './client.js'
-import { type Ends, endsOf, type Range, readRange } from './tail.js'
+import { type Ends, ends, type Range, readRange } from './tail.js'
 
 export interface Search<Found> {
   readonly clients: KafkaClients
@@ -26,30 +26,30 @@ export const searchBack = async <Found>(
   search: Search<Found>,
 ): Promise<{ readonly found: ReadonlyMap<number, Found>; readonly ends: ReadonlyMap<number, Ends> }> => {
   const { pick, atLeast = FIRST_STEP, ...read } = search
-  const ends = await endsOf(read.clients, read.topic, read)
+  const present = await ends(read.clients, read.topic, read)
   const found = new Map<number, Found>()
   const take = (message: KafkaMessage, partition: number): void => {
     const one = pick(message, partition)
     if (one !== undefined) found.set(partition, one)
   }
-  let ranges = stepBack(new Map([...ends].map(([partition, { high }]) => [partition, high])), ends, atLeast)
+  let ranges = stepBack(new Map([...present].map(([partition, { high }]) => [partition, high])), present, atLeast)
   for (let step = atLeast * STEPS_GROW; ranges.size > 0; step *= STEPS_GROW) {
     await readRange({ ...read, ranges, take })
     const open = [...ranges].filter(([partition]) => !found.has(partition))
-    ranges = stepBack(new Map(open.map(([partition, { from }]) => [partition, from])), ends, step)
+    ranges = stepBack(new Map(open.map(([partition, { from }]) => [partition, from])), present, step)
   }
-  return { found, ends }
+  return { found, ends: present }
 }
 
 /** The next messages before those that were read; none for a partition that was read to its beginning. */
 const stepBack = (
   before: ReadonlyMap<number, bigint>,
-  ends: ReadonlyMap<number, Ends>,
+  present: ReadonlyMap<number, Ends>,
   step: bigint,
 ): ReadonlyMap<number, Range> => {
   const ranges = new Map<number, Range>()
   for (const [partition, to] of before) {
-    const low = ends.get(partition)?.low ?? 0n
+    const low = present.get(partition)?.low ?? 0n
     if (to > low) ranges.set(partition, { from: to - step > low ? to - step : low, to })
   }
   return ranges

@@ -56,7 +56,7 @@ export class RangeLost extends LedgerError {
  * First and next offset of each partition of a topic. Unless `readUncommitted` is said, a partition ends before the first
  * message of an open transaction: nothing from there on is shown yet. @throws LedgerError TOPIC_MISSING, and what brokers say.
  */
-export const endsOf = async (
+export const ends = async (
   clients: KafkaClients,
   topic: string,
   { readUncommitted = false } = {},
@@ -113,9 +113,9 @@ export const readRange = async (read: RangeRead): Promise<void> => {
 }
 
 const requireRanges = async ({ clients, topic, ranges, readUncommitted = false }: RangeRead): Promise<void> => {
-  const ends = await endsOf(clients, topic, { readUncommitted })
+  const present = await ends(clients, topic, { readUncommitted })
   for (const [partition, { from, to }] of ranges) {
-    const { low, high } = ends.get(partition) ?? { low: 0n, high: 0n }
+    const { low, high } = present.get(partition) ?? { low: 0n, high: 0n }
     if (from < low) throw new RangeLost(topic, partition, { from, to: low }, `its log begins with ${low}`)
     if (to > high) throw new RangeLost(topic, partition, { from: high, to }, `its log ends before ${high}`)
   }

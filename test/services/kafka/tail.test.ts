@@ -2,7 +2,7 @@ import type { KafkaMessage } from 'kafkajs'
 import { describe, expect, test } from 'vitest'
 import type { KafkaClients } from '../../../src/kafka/client.js'
 import { searchBack } from '../../../src/kafka/search-back.js'
-import { endsOf, type Range, type RangeRead, readRange } from '../../../src/kafka/tail.js'
+import { ends, type Range, type RangeRead, readRange } from '../../../src/kafka/tail.js'
 import { KafkaBroker } from '../../support/kafka-broker.js'
 import { withServer } from '../with-server.js'
 import { clientsOf, deleteBelow, deleteTopic, fill, makeTopic, numbered, transact } from './topic.js'
@@ -47,14 +47,14 @@ describe('a range of a topic', () => {
   test('has ends, and a topic that is not there has none', async () => {
     const { clients, topic } = await filled(30, 3)
     await deleteBelow(broker(), topic, 1, 4n)
-    expect(await endsOf(clients, topic)).toEqual(
+    expect(await ends(clients, topic)).toEqual(
       new Map([
         [0, { low: 0n, high: 10n }],
         [1, { low: 4n, high: 10n }],
         [2, { low: 0n, high: 10n }],
       ]),
     )
-    await expect(endsOf(clients, 'nowhere')).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
+    await expect(ends(clients, 'nowhere')).rejects.toMatchObject({ code: 'TOPIC_MISSING' })
   })
 
   test('has the committed messages of transactions, and ends with their marks', async () => {
@@ -69,7 +69,7 @@ describe('a range of a topic', () => {
       { messages: [{ value: 'a1' }, { value: 'a2' }], end: 'abort' },
       { messages: [{ value: 'a3' }], end: 'abort' },
     ])
-    const { high } = (await endsOf(clients, topic)).get(0)!
+    const { high } = (await ends(clients, topic)).get(0)!
     expect(high).toBe(16n)
     expect((await readAll({ clients, topic, ranges: whole(high) })).get(0)).toEqual([
       'm0',
@@ -88,9 +88,9 @@ describe('a range of a topic', () => {
     const { clients, topic } = await filled(2)
     await transact(broker(), topic, [{ messages: [{ value: 'open' }], end: 'open' }])
     await fill(broker(), topic, [{ value: 'behind' }])
-    expect((await endsOf(clients, topic)).get(0)).toEqual({ low: 0n, high: 2n })
+    expect((await ends(clients, topic)).get(0)).toEqual({ low: 0n, high: 2n })
     await expect(readAll({ clients, topic, ranges: whole(4n) })).rejects.toMatchObject({ code: 'TOPIC_RANGE_LOST' })
-    expect((await endsOf(clients, topic, { readUncommitted: true })).get(0)).toEqual({ low: 0n, high: 4n })
+    expect((await ends(clients, topic, { readUncommitted: true })).get(0)).toEqual({ low: 0n, high: 4n })
     const all = await readAll({ clients, topic, ranges: whole(4n), readUncommitted: true })
     expect(all.get(0)).toEqual(['m0', 'm1', 'open', 'behind'])
   })
@@ -169,14 +169,18 @@ describe('a range of a topic', () => {
     const { clients, topic } = await filled(3_000, 3)
     const pick = (wanted: ReadonlySet<string>) => (message: KafkaMessage) =>
       wanted.has(String(message.value)) ? String(message.value) : undefined
-    const { found, ends } = await searchBack({ clients, topic, pick: pick(new Set(['m0', 'm3', 'm2998', 'm1'])) })
+    const { found, ends: present } = await searchBack({
+      clients,
+      topic,
+      pick: pick(new Set(['m0', 'm3', 'm2998', 'm1'])),
+    })
     expect(found).toEqual(
       new Map([
         [0, 'm3'],
         [1, 'm2998'],
       ]),
     )
-    expect(ends.get(2)).toEqual({ low: 0n, high: 1_000n })
+    expect(present.get(2)).toEqual({ low: 0n, high: 1_000n })
   })
 })
 
