@@ -7,9 +7,9 @@ export interface SteadyProducerParts {
   readonly open: () => Sender
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number
-  /** Milliseconds after which a try without any end is given up: the client library may lose track of an answer. */
+  /** Milliseconds after which a try without any end is given up, 60,000 where nothing is said: the client library may lose track of an answer. */
   readonly attemptMs?: number
-  /** Milliseconds before the first repeated try; doubled up to ten times as much. */
+  /** Milliseconds before the first repeated try, 100 where nothing is said; doubled up to ten times as much. */
   readonly pauseMs?: number
 }
 
@@ -52,6 +52,21 @@ export class SteadyProducer {
     }
   }
 
+  /**
+   * As {@link send}, but what was refused is sent again too, every few seconds: whoever sees the {@link trouble} may raise a
+   * limit or grant a right while this process runs.
+   */
+  async insist(outgoing: Outgoing): Promise<Acknowledged> {
+    for (;;) {
+      try {
+        return await this.send(outgoing)
+      } catch (error) {
+        if (!(error instanceof LedgerError) || error.retry !== 'never') throw error
+        await pause((this.#parts.pauseMs ?? PAUSE_MS) * PAUSES_AFTER_REFUSAL, this.#wait().signal)
+      }
+    }
+  }
+
   /** When the send began that is not acknowledged yet, on the clock of the parts. */
   get waitingSince(): number | undefined {
     return this.#began
@@ -70,7 +85,7 @@ export class SteadyProducer {
   }
 
   async #untilAcknowledged(outgoing: Outgoing): Promise<Acknowledged> {
-    const { pauseMs = 100 } = this.#parts
+    const { pauseMs = PAUSE_MS } = this.#parts
     for (let failures = 0; ; failures++) {
       if (this.#stopped) throw shuttingDown(outgoing)
       const result = await this.#try(outgoing)
@@ -115,6 +130,8 @@ export class SteadyProducer {
 }
 
 const TRIES_OF_ONE_SENDER = 5
+const PAUSE_MS = 100
+const PAUSES_AFTER_REFUSAL = 50
 const CLOSE_MS = 1_000
 
 const noAnswer = async (ms: number, cancel: AbortSignal): Promise<never> => {

@@ -1,49 +1,16 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Acknowledged, Outgoing, Sender } from '../../src/kafka/sender.js'
+import type { Acknowledged, Outgoing } from '../../src/kafka/sender.js'
 import { SteadyProducer } from '../../src/kafka/steady-producer.js'
+import { type Fate, MemoryTopic } from './memory-topic.js'
 
-/** What happens to one try. */
-type Fate = 'written' | 'answer lost' | 'not written' | 'written late'
-
-/** One partition of a topic, whose brokers meet tries with the fates they are given, and with success after those. */
-class Topic {
-  readonly log: string[] = []
-  readonly #late: (() => void)[] = []
-  readonly #fates: Fate[]
-  opened = 0
-
-  constructor(fates: readonly Fate[]) {
-    this.#fates = [...fates]
-  }
-
-  open(): Sender {
-    this.opened++
-    return { send: (outgoing) => this.#send(outgoing), close: async () => {} }
-  }
-
-  async #send({ messages }: Outgoing): Promise<Acknowledged> {
-    const offset = BigInt(this.log.length)
-    const write = (): void => void this.log.push(...messages.map(({ value }) => String(value)))
-    switch (this.#fates.shift() ?? 'written') {
-      case 'written':
-        write()
-        // What an older try left on its way arrives after what was acknowledged since.
-        for (const late of this.#late.splice(0)) late()
-        return new Map([[0, offset]])
-      case 'answer lost':
-        write()
-        throw new Error('Connection closed')
-      case 'not written':
-        throw new Error('Connection refused')
-      case 'written late':
-        this.#late.push(write)
-        return new Promise(() => {})
-    }
-  }
+const topicWith = (fates: readonly Fate[]): MemoryTopic => {
+  const topic = new MemoryTopic('epsilon.journal')
+  topic.fates.push(...fates)
+  return topic
 }
 
-const over = (topic: Topic): SteadyProducer =>
+const over = (topic: MemoryTopic): SteadyProducer =>
   new SteadyProducer({ open: () => topic.open(), now: () => performance.now(), attemptMs: 2, pauseMs: 0 })
 
 const message = (value: string): Outgoing => ({ topic: 'epsilon.journal', messages: [{ value }] })
@@ -52,22 +19,22 @@ test('through any outage every message arrives, in order, and what arrives again
   const fate = fc.constantFrom<Fate>('written', 'answer lost', 'not written', 'written late')
   await fc.assert(
     fc.asyncProperty(fc.array(fate, { maxLength: 12 }), fc.integer({ min: 1, max: 6 }), async (fates, count) => {
-      const topic = new Topic(fates)
+      const topic = topicWith(fates)
       const producer = over(topic)
       const sent = Array.from({ length: count }, (_, index) => `m${index}`)
       for (const value of sent) await producer.send(message(value))
-      expect([...new Set(topic.log)]).toEqual(sent)
+      expect([...new Set(topic.values())]).toEqual(sent)
     }),
     { numRuns: 150 },
   )
 })
 
 test('a send that was acknowledged at the first try is there once', async () => {
-  const topic = new Topic([])
+  const topic = topicWith([])
   const producer = over(topic)
   await producer.send(message('one'))
   await producer.send(message('two'))
-  expect(topic.log).toEqual(['one', 'two'])
+  expect(topic.values()).toEqual(['one', 'two'])
   expect(topic.opened).toBe(1)
 })
 
@@ -111,8 +78,21 @@ test.each([
   expect(producer.trouble?.message).toContain('sending to epsilon.journal failed')
 })
 
+test('what was refused is sent again while somebody insists on it, and goes through once it may', async () => {
+  let allowed = false
+  let tries = 0
+  const send = async (): Promise<Acknowledged> => {
+    if (++tries === 3) allowed = true
+    if (!allowed) throw kafkaJs('KafkaJSProtocolError', 'Not authorized', 'TOPIC_AUTHORIZATION_FAILED')
+    return new Map([[0, 1n]])
+  }
+  const producer = new SteadyProducer({ open: () => ({ send, close: async () => {} }), now: () => 0, pauseMs: 0 })
+  expect(await producer.insist(message('one'))).toEqual(new Map([[0, 1n]]))
+  expect(tries).toBe(3)
+})
+
 test('a sender that fails five times is replaced', async () => {
-  const topic = new Topic([])
+  const topic = topicWith([])
   let failures = 0
   const producer = new SteadyProducer({
     open: () => {
@@ -146,7 +126,7 @@ test('a producer that stops gives up what is under way, and closes its connectio
 })
 
 test('two sends at a time, and too many messages in one, are mistakes', async () => {
-  const producer = over(new Topic([]))
+  const producer = over(topicWith([]))
   const first = producer.send(message('one'))
   await expect(producer.send(message('two'))).rejects.toThrow('a send is under way')
   await first

@@ -1,0 +1,223 @@
+import type { KafkaMessage } from 'kafkajs'
+import type { Block } from '../ledger/block.js'
+import { LedgerError } from '../ledger/errors.js'
+import type { EventStore } from '../ledger/event-store.js'
+import { BoundedQueue } from './bounded-queue.js'
+import { type JournalBlock, JournalFault, journalBlock, journalMessage } from './journal-message.js'
+import { pause } from './pause.js'
+import { Reached } from './reached.js'
+import type { SteadyProducer } from './steady-producer.js'
+import { type Range, RangeLost } from './tail.js'
+
+export interface JournalParts {
+  readonly ledger: string
+  readonly store: EventStore
+  /** Whole name of the topic. */
+  readonly topic: string
+  readonly producer: SteadyProducer
+  readonly start: JournalStart
+  /** Gives each message that the journal's partition has in a range, in order; rejects as `readRange` does. */
+  readonly readBack: (range: Range, take: (message: KafkaMessage) => Promise<void>) => Promise<void>
+  /** Somebody else writes this ledger, or the log cannot be read: the process has to end. */
+  readonly onFatal: (error: LedgerError) => void
+  readonly log: (line: string) => void
+}
+
+/** Where the journal stands before the first send. */
+export interface JournalStart {
+  /** `seq` of the last record that it has; -1 for none. */
+  readonly after: number
+  /** The offset that its next message gets, as far as anybody knows. */
+  readonly end: bigint
+}
+
+/** One partition: the order of blocks is the order of their messages. */
+export const JOURNAL_PARTITION = 0
+
+/**
+ * Blocks in one send. A send may stand in the topic again behind later ones, so whoever looks for the newest block looks at
+ * more messages than this.
+ */
+export const MOST_BLOCKS_A_SEND = 64
+
+/**
+ * Writes every block of the log to the journal, in order, the same bytes. What was acknowledged there is on every in-sync
+ * replica; what a restart or a lost answer leaves there twice is the same block.
+ *
+ * The offset of each send says whether somebody else has written in between. Repeats of our own blocks and blocks of other
+ * ledgers are passed; another block of this ledger means that a second process or a copy serves it, and is fatal before any
+ * position is told.
+ */
+export class JournalPublisher {
+  readonly #parts: JournalParts
+  readonly #reached: Reached
+  readonly #blocks = new BoundedQueue<Block>({ items: 4 * MOST_BLOCKS_A_SEND, bytes: 4 * SEND_BYTES })
+  readonly #cancel = new AbortController()
+  #end: bigint
+  #trouble: LedgerError | undefined
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts
+    this.#reached = new Reached(parts.start.after)
+    this.#end = parts.start.end
+  }
+
+  start(): void {
+    this.#running = Promise.all([this.#collect(), this.#publish()]).catch((error: unknown) => this.#fail(error))
+  }
+
+  /** Gives up what is under way: the next start sends it again. */
+  async stop(): Promise<void> {
+    this.#close(shuttingDown())
+    await this.#parts.producer.stop()
+    await this.#running
+  }
+
+  /** `seq` of the last record that the journal has; -1 for none. */
+  position(): number {
+    return this.#reached.position
+  }
+
+  /** Resolves once the journal has record `seq`. Rejects with `SHUTTING_DOWN`, and with what was fatal. */
+  reached(seq: number): Promise<void> {
+    return this.#reached.at(seq)
+  }
+
+  /** When the send began that is not acknowledged yet, on the producer's clock. */
+  get waitingSince(): number | undefined {
+    return this.#parts.producer.waitingSince
+  }
+
+  /** Why it goes no further now. */
+  get trouble(): LedgerError | undefined {
+    return this.#trouble ?? this.#parts.producer.trouble
+  }
+
+  async #collect(): Promise<void> {
+    for await (const block of this.#parts.store.subscribe(this.#parts.start.after + 1, this.#cancel.signal)) {
+      if (!(await this.#blocks.put(block, block.bytes.length))) return
+    }
+  }
+
+  async #publish(): Promise<void> {
+    for (;;) {
+      const blocks = await this.#blocks.take({ items: MOST_BLOCKS_A_SEND, bytes: SEND_BYTES })
+      if (blocks === undefined) return
+      await this.#send(blocks)
+    }
+  }
+
+  async #send(blocks: readonly Block[]): Promise<void> {
+    const { ledger, topic, producer } = this.#parts
+    const messages = blocks.map((block) => ({ ...journalMessage(ledger, block), partition: JOURNAL_PARTITION }))
+    const offset = (await producer.insist({ topic, messages })).get(JOURNAL_PARTITION)
+    if (offset === undefined) throw new RangeError(`${topic} acknowledged no offset`)
+    if (offset < this.#end) return this.#lose(wentBack(topic, offset, this.#end))
+    if (offset > this.#end) await this.#inspect({ from: this.#end, to: offset })
+    this.#end = offset + BigInt(blocks.length)
+    this.#reached.reach(blocks.at(-1)?.last ?? -1)
+  }
+
+  /** Looks at what stands between our sends. An outage is waited for; what cannot be seen any more is not passed. */
+  async #inspect(range: Range): Promise<void> {
+    for (;;) {
+      try {
+        await this.#parts.readBack(range, (message) => this.#requireNoOther(message))
+        this.#trouble = undefined
+        return
+      } catch (error) {
+        if (error instanceof RangeLost) return this.#lose(error)
+        if (!(error instanceof LedgerError) || error.retry === 'after-restart') throw error
+        this.#trouble = error
+        await pause(READ_AGAIN_MS, this.#cancel.signal)
+        this.#cancel.signal.throwIfAborted()
+      }
+    }
+  }
+
+  async #requireNoOther(message: KafkaMessage): Promise<void> {
+    const { ledger, store, topic, log } = this.#parts
+    const theirs = blockIn(message)
+    if (theirs instanceof JournalFault) return log(`${topic}: ${theirs.message}`)
+    if (theirs.ledger !== ledger) return
+    const ours = await store.blockOf(theirs.block.last)
+    if (ours?.leaf !== theirs.block.leaf) throw fenced(topic, message, theirs, ours)
+  }
+
+  /** Nothing is sent any more until somebody has looked; the ledger goes on, and says that it is not ready. */
+  #lose(error: LedgerError): Promise<void> {
+    this.#trouble = error
+    return new Promise((resolve) => this.#cancel.signal.addEventListener('abort', () => resolve()))
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#cancel.signal.aborted) return
+    const error = cause instanceof LedgerError ? cause : failed(this.#parts.topic, cause)
+    this.#trouble = error
+    this.#close(error)
+    this.#parts.onFatal(error)
+  }
+
+  #close(error: LedgerError): void {
+    this.#cancel.abort(error)
+    this.#blocks.close()
+    this.#reached.fail(error)
+  }
+}
+
+const SEND_BYTES = 1024 * 1024
+const READ_AGAIN_MS = 1_000
+
+const blockIn = (message: KafkaMessage): JournalBlock | JournalFault => {
+  try {
+    return journalBlock(message)
+  } catch (error) {
+    if (error instanceof JournalFault) return error
+    throw error
+  }
+}
+
+const fenced = (
+  topic: string,
+  { offset }: KafkaMessage,
+  theirs: JournalBlock,
+  ours: Block | undefined,
+): LedgerError => {
+  const { epoch, block } = theirs
+  const own = ours === undefined ? 'no such record' : `block ${ours.number}, which ends with record ${ours.last}`
+  return new LedgerError(
+    'FENCED',
+    `${topic} offset ${offset} has records ${block.first} to ${block.last} of epoch ${epoch} (leaf ${block.leaf}), and this process has ${own} there`,
+    {
+      retry: 'after-restart',
+      hint: 'Another process writes this ledger, from a copy of its data. Stop both, keep both copies, and see docs/runbooks/kafka.md.',
+      exitCode: 11,
+    },
+  )
+}
+
+const wentBack = (topic: string, offset: bigint, end: bigint): LedgerError =>
+  new LedgerError(
+    'JOURNAL_WENT_BACK',
+    `${topic} gave offset ${offset} to a block that should have got ${end} or more: it was cut short or made anew, and lacks what stood there`,
+    {
+      retry: 'after-restart',
+      hint: 'This log still has every record. docs/runbooks/kafka.md says how a journal is made whole.',
+      exitCode: 21,
+    },
+  )
+
+const failed = (topic: string, cause: unknown): LedgerError =>
+  new LedgerError(
+    'JOURNAL_FAILED',
+    `${topic} cannot be written any more: ${cause instanceof Error ? cause.message : cause}`,
+    {
+      retry: 'after-restart',
+      hint: 'Nothing is lost: a restart sends every block that the journal lacks.',
+      cause,
+    },
+  )
+
+const shuttingDown = (): LedgerError =>
+  new LedgerError('SHUTTING_DOWN', 'the ledger is shutting down, and nothing more is published', { retry: 'now' })

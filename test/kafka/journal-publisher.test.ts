@@ -1,0 +1,180 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { MemoryStore } from '../../src/adapters/memory-store.js'
+import { journalBlock, journalMessage } from '../../src/kafka/journal-message.js'
+import { JournalPublisher, type JournalStart } from '../../src/kafka/journal-publisher.js'
+import { SteadyProducer } from '../../src/kafka/steady-producer.js'
+import { type Block, type Position, positionOf } from '../../src/ledger/block.js'
+import type { LedgerError } from '../../src/ledger/errors.js'
+import { blockAfter, blocksOf } from '../support/logs.js'
+import { type Fate, MemoryTopic } from './memory-topic.js'
+
+const LEDGER = 'a-ledger'
+
+/** A log in memory, a journal in memory, and publishers between them. */
+class Bench {
+  readonly store = new MemoryStore()
+  readonly topic = new MemoryTopic('epsilon.journal')
+  readonly fatal: LedgerError[] = []
+  readonly lines: string[] = []
+  head: Position | undefined
+
+  async append(...blocks: readonly Block[]): Promise<void> {
+    this.head = await this.store.append(blocks, this.head)
+  }
+
+  publish(start: JournalStart = { after: -1, end: 0n }): JournalPublisher {
+    const publisher = new JournalPublisher({
+      ledger: LEDGER,
+      store: this.store,
+      topic: this.topic.name,
+      producer: new SteadyProducer({
+        open: () => this.topic.open(),
+        now: () => performance.now(),
+        attemptMs: 2,
+        pauseMs: 0,
+      }),
+      start,
+      readBack: (range, take) => this.topic.readBack(range, take),
+      onFatal: (error) => this.fatal.push(error),
+      log: (line) => this.lines.push(line),
+    })
+    publisher.start()
+    return publisher
+  }
+
+  /** The blocks of this ledger in the journal, without those that a reader has seen. */
+  journal(): readonly Block[] {
+    const blocks: Block[] = []
+    for (const { ledger, block } of (this.topic.partitions[0] ?? []).map(journalBlock)) {
+      if (ledger === LEDGER && block.last > (blocks.at(-1)?.last ?? -1)) blocks.push(block)
+    }
+    return blocks
+  }
+}
+
+const plain = (blocks: readonly Block[]) => blocks.map(({ bytes, ...rest }) => ({ ...rest, text: String(bytes) }))
+
+test('every block is in the journal with its bytes, in order, once', async () => {
+  const bench = new Bench()
+  const blocks = blocksOf(1, 3, 2, 5, 1)
+  await bench.append(...blocks.slice(0, 2))
+  const publisher = bench.publish()
+  for (const block of blocks.slice(2)) await bench.append(block)
+  await publisher.reached(11)
+  expect(publisher.position()).toBe(11)
+  expect(plain(bench.journal())).toEqual(plain(blocks))
+  expect(bench.topic.values()).toHaveLength(5)
+  await publisher.stop()
+})
+
+test('through any outage and any restarts a reader finds every block in order, and nothing else', async () => {
+  const fate = fc.constantFrom<Fate>('written', 'answer lost', 'not written', 'written late')
+  const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(fc.array(fate, { maxLength: 10 }), sizes, fc.nat({ max: 7 }), async (fates, counts, cut) => {
+      const bench = new Bench()
+      bench.topic.fates.push(...fates)
+      const blocks = blocksOf(...counts)
+      const before = bench.publish()
+      await bench.append(...blocks.slice(0, cut + 1))
+      await before.stop()
+      const after = bench.journal().at(-1)?.last ?? -1
+      const publisher = bench.publish({ after, end: BigInt(bench.topic.values().length) })
+      if (cut + 1 < blocks.length) await bench.append(...blocks.slice(cut + 1))
+      await publisher.reached(bench.head?.seq ?? -1)
+      await publisher.stop()
+      expect(plain(bench.journal())).toEqual(plain(blocks))
+      expect(bench.fatal).toEqual([])
+    }),
+    { numRuns: 100 },
+  )
+})
+
+test('a record is reached only when its block is acknowledged', async () => {
+  const bench = new Bench()
+  let open = (): void => {}
+  bench.topic.gate = new Promise((resolve) => {
+    open = resolve
+  })
+  await bench.append(...blocksOf(2))
+  const publisher = bench.publish()
+  let reached = false
+  const waiting = publisher.reached(1).then(() => {
+    reached = true
+  })
+  await new Promise((resolve) => setTimeout(resolve, 1))
+  expect(reached).toBe(false)
+  expect(publisher.waitingSince).toBeDefined()
+  open()
+  await waiting
+  expect(publisher.waitingSince).toBeUndefined()
+  await publisher.stop()
+})
+
+test('many small blocks go together, at most 64 in one send', async () => {
+  const bench = new Bench()
+  bench.topic.gate = new Promise((resolve) => setTimeout(resolve, 10))
+  await bench.append(...blocksOf(...Array.from({ length: 200 }, () => 1)))
+  const publisher = bench.publish()
+  await publisher.reached(199)
+  expect(bench.topic.sends.slice(1)).toEqual([64, 64, 64, 7])
+  await publisher.stop()
+})
+
+test("another ledger's blocks, our own repeats and what is no block are passed", async () => {
+  const bench = new Bench()
+  const blocks = blocksOf(1, 1, 1)
+  await bench.append(...blocks.slice(0, 2))
+  const publisher = bench.publish()
+  await publisher.reached(1)
+  bench.topic.write([
+    journalMessage('another', blocks[0] as Block),
+    journalMessage(LEDGER, blocks[0] as Block),
+    { value: 'no block at all' },
+  ])
+  await bench.append(blocks[2] as Block)
+  await publisher.reached(2)
+  expect(bench.fatal).toEqual([])
+  expect(bench.lines.join()).toContain('the header ledger is missing')
+  await publisher.stop()
+})
+
+test.each([
+  ['a block in the place of one of ours', 0],
+  ['a block beyond our head', 2],
+])('another process that writes this ledger is fatal before anybody is told of a position: %s', async (_, place) => {
+  const bench = new Bench()
+  const blocks = blocksOf(1, 1, 1)
+  await bench.append(blocks[0] as Block, blocks[1] as Block)
+  const publisher = bench.publish()
+  await publisher.reached(1)
+  const before = place === 0 ? undefined : positionOf(blocks[place - 1] as Block)
+  bench.topic.write([journalMessage(LEDGER, blockAfter(before, 1, 'of a copy'))])
+  await bench.append(blocks[2] as Block)
+  await expect(publisher.reached(2)).rejects.toMatchObject({ code: 'FENCED', exitCode: 11 })
+  expect(bench.fatal).toMatchObject([{ code: 'FENCED' }])
+  expect(publisher.position()).toBe(1)
+  expect(publisher.trouble).toMatchObject({ code: 'FENCED' })
+  await publisher.stop()
+})
+
+test('a journal that is shorter than it was gets nothing more, and the ledger says so and goes on', async () => {
+  const bench = new Bench()
+  const blocks = blocksOf(1, 1, 1, 1)
+  await bench.append(...blocks.slice(0, 2))
+  const publisher = bench.publish()
+  await publisher.reached(1)
+  bench.topic.partitions[0]?.splice(0)
+  await bench.append(blocks[2] as Block)
+  while (publisher.trouble === undefined) await new Promise((resolve) => setTimeout(resolve, 1))
+  expect(publisher.trouble).toMatchObject({ code: 'JOURNAL_WENT_BACK', exitCode: 21 })
+  expect(publisher.position()).toBe(1)
+  await bench.append(blocks[3] as Block)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(bench.topic.values()).toHaveLength(1)
+  expect(bench.fatal).toEqual([])
+  const waiting = publisher.reached(2)
+  await publisher.stop()
+  await expect(waiting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+})
