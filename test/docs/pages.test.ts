@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { LEFT_OUT } from '../left-out.js'
 import { sectionsOf } from './markdown.js'
 import { filesBelow } from './source.js'
 
@@ -88,4 +89,9 @@ test('every npm script, test folder and source file that the pages name is there
     ]
   })
   expect(missing).toEqual([])
+})
+
+test('the page of the tests names every suite that the plain one leaves out', () => {
+  const page = readFileSync('docs/testing.md', 'utf8')
+  for (const command of Object.values(LEFT_OUT)) expect(page).toContain(`\`${command}\``)
 })

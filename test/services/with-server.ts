@@ -14,6 +14,7 @@ export const withServer = <Server extends { stop(): Promise<void> }>(start: () =
     } catch (error) {
       if (!(error instanceof MissingPart) || process.env['REQUIRE_ALL'] === '1') throw error
       missing = error
+      console.error(`skipped: ${error.message}`)
     }
   })
   beforeEach(({ skip }) => {

@@ -15,7 +15,7 @@ export interface KafkaDistribution {
 
 const POM = join(process.cwd(), 'test/services/kafka/pom.xml')
 const JAVA_AT_LEAST = 17
-const PROGRESS_EVERY_MS = 5_000
+const PROGRESS_EVERY_S = 5
 
 /** Finds the pinned broker in `.cache`, or fetches it there with Maven. Throws `MissingPart` where that cannot be. */
 export const kafkaDistribution = async (): Promise<KafkaDistribution> => {
@@ -80,7 +80,11 @@ const copyDependencies = async (folder: string, version: string): Promise<void> 
       if (/ERROR/.test(line)) lines.push(line)
     })
   }
-  const progress = setInterval(() => say(`fetching Apache Kafka: ${downloaded} jars so far`), PROGRESS_EVERY_MS)
+  let seconds = 0
+  const progress = setInterval(() => {
+    seconds += PROGRESS_EVERY_S
+    say(`fetching Apache Kafka: ${downloaded} jars downloaded in ${seconds} s`)
+  }, PROGRESS_EVERY_S * 1_000)
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       maven.once('error', reject)
