@@ -1,5 +1,5 @@
 import type { Prior } from '../budget/context.js'
-import type { BudgetRef, BudgetState, Reservation } from '../budget/state.js'
+import type { BudgetRef, BudgetState, PartitionOffset, Reservation, Unresolved } from '../budget/state.js'
 import type { Position } from '../ledger/block.js'
 import type { EventStore } from '../ledger/event-store.js'
 import type { Ledger } from './ledger.js'
@@ -15,6 +15,12 @@ export interface QueryState extends BudgetState {
   readonly openReservationCount: number
   /** Open reservations by their record: ascending, above `after`, at most `limit`. */
   openReservations(page: { readonly after: number; readonly limit: number }): readonly Reservation[]
+  /** How far every partition is handled, in no particular order. */
+  offsets(): Iterable<PartitionOffset>
+  /** Quarantined messages that wait to be resolved: ascending, above `after`, at most `limit`. */
+  quarantine(page: { readonly after: number; readonly limit: number }): readonly Unresolved[]
+  /** All of them. */
+  readonly unresolvedCount: number
 }
 
 /** Why a service cannot decide right now. */

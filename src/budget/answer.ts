@@ -7,11 +7,13 @@ import type {
   BudgetAfter,
   BudgetEvent,
   FailingBudget,
+  RequestInvalid,
   SpendAccepted,
   SpendPart,
   SpendRefused,
 } from './events.js'
 import type { Policy } from './policy.js'
+import { problemDocument, REQUEST_PROBLEMS, type RequestProblemCode } from './problems.js'
 import { policyVersion, type Registry } from './registry.js'
 
 /**
@@ -39,8 +41,20 @@ export const answerOf = (
       return { decision: 'accepted', state: 'settled', id: event.data.id, source: event.data.source, ...facts }
     case 'ReservationReleased':
       return { decision: 'accepted', state: 'released', id: event.data.id, source: event.data.source, ...facts }
+    case 'RequestInvalid':
+      return { decision: 'invalid', ...invalidFacts(event.data), ...facts }
     default:
       return undefined
+  }
+}
+
+const invalidFacts = ({ source, id, status, code, detail, errors }: RequestInvalid): JsonObject => {
+  const [, title] = REQUEST_PROBLEMS[code as RequestProblemCode] ?? REQUEST_PROBLEMS.INVALID
+  return {
+    ...problemDocument(code, [status, title], detail),
+    ...(errors === undefined ? {} : { errors: errors.map((error) => ({ ...error })) }),
+    id,
+    source,
   }
 }
 

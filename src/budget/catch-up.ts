@@ -39,7 +39,4 @@ export const chainAt = async (store: EventStore, position: Position): Promise<Ch
   return { position, epoch, at }
 }
 
-const apply = (state: BudgetState, record: LedgerRecord): void => {
-  const { seq, at, by } = record
-  evolve(state, eventOf(record), { seq, at, by })
-}
+const apply = (state: BudgetState, record: LedgerRecord): void => evolve(state, eventOf(record), record)

@@ -1,7 +1,7 @@
 import type { Relation } from '../accounting/units.js'
 import type { Cause, JsonObject } from '../ledger/record.js'
 import type { Costs } from './costs.js'
-import type { TokenCreated } from './events.js'
+import type { MessageQuarantined, RequestInvalid, TokenCreated } from './events.js'
 import type { Match, PolicyTerms } from './policy.js'
 
 /** Who asks: fixed by the token, never by the body. */
@@ -49,6 +49,10 @@ export interface Spend extends Asked {
 export interface Report extends Asked {
   readonly kind: 'report'
   readonly request: SpendRequest
+  /** The record of the quarantined message that an operator resolves with it. */
+  readonly quarantined?: number
+  /** A spend or reservation whose first decision was lost: charged like a report. */
+  readonly undecided?: true
 }
 
 export interface Reserve extends Asked {
@@ -70,6 +74,57 @@ export interface Release extends Asked {
   readonly id: string
   readonly hash: string
   readonly reason: string
+}
+
+/** A message that asks for permission and cannot be read as the request that it claims to be. */
+export interface RecordInvalid extends Asked {
+  readonly kind: 'invalid'
+  readonly invalid: RequestInvalid
+}
+
+/** A message that nobody can account for. Its bytes lie on the dead-letter topic before this is decided. */
+export interface QuarantineMessage extends Asked {
+  readonly kind: 'quarantine'
+  readonly message: MessageQuarantined
+}
+
+/** Messages below `next` are handled, though the last ones caused no record. */
+export interface RecordOffsets extends Asked {
+  readonly kind: 'record-offsets'
+  readonly topic: string
+  readonly partition: number
+  /** A decimal string. */
+  readonly next: string
+  readonly digest: string | null
+}
+
+/** Says that a quarantined message was no spend. */
+export interface ProposeDismissal extends Asked {
+  readonly kind: 'propose-dismissal'
+  /** The message's record. */
+  readonly quarantined: number
+  readonly reason: string
+}
+
+export interface ApproveDismissal extends Asked {
+  readonly kind: 'approve-dismissal'
+  readonly quarantined: number
+}
+
+/** Lets a partition go on at `to`, a decimal string. */
+export interface ProposeReset extends Asked {
+  readonly kind: 'propose-reset'
+  readonly topic: string
+  readonly partition: number
+  readonly to: string
+  readonly reason: string
+}
+
+export interface ApproveReset extends Asked {
+  readonly kind: 'approve-reset'
+  readonly topic: string
+  readonly partition: number
+  readonly to: string
 }
 
 export interface SetPolicy extends Asked {
@@ -132,6 +187,13 @@ export type Command =
   | Reserve
   | Settle
   | Release
+  | RecordInvalid
+  | QuarantineMessage
+  | RecordOffsets
+  | ProposeDismissal
+  | ApproveDismissal
+  | ProposeReset
+  | ApproveReset
   | SetPolicy
   | RemovePolicy
   | ApprovePolicy

@@ -1,5 +1,5 @@
 import type { JsonObject, Leaf } from '../ledger/record.js'
-import type { BudgetEvent, SpendPart } from './events.js'
+import type { BudgetEvent, Problem, SpendPart } from './events.js'
 
 /** A record that answered the same (source, id) before. */
 export interface Prior {
@@ -22,11 +22,6 @@ export interface DecisionContext {
   readonly prior: Prior | undefined
 }
 
-export interface Problem {
-  readonly pointer: string
-  readonly detail: string
-}
-
 /** Codes of what is refused without a record: the request was wrong, or now is not the time. */
 export type RejectionCode =
   | 'ATTRIBUTE_REQUIRED'
@@ -34,6 +29,7 @@ export type RejectionCode =
   | 'RELATION_MISMATCH'
   | 'RELATION_CONFLICT'
   | 'VERSION_MISMATCH'
+  | 'PROPOSAL_MISMATCH'
   | 'POLICY_LIMIT'
   | 'IDEMPOTENCY_CONFLICT'
   | 'RESERVATION_CLOSED'
@@ -73,7 +69,12 @@ export interface InFlight {
   readonly kind: 'in-flight'
 }
 
-export type Verdict = Recorded | Replayed | Rejection | CostsNeeded | InFlight
+/** The message was handled before, or comes after one that was: nothing is left to decide. */
+export interface Passed {
+  readonly kind: 'passed'
+}
+
+export type Verdict = Recorded | Replayed | Rejection | CostsNeeded | InFlight | Passed
 
 export const reject = (code: RejectionCode, detail: string, errors?: readonly Problem[]): Rejection =>
   errors === undefined ? { kind: 'rejected', code, detail } : { kind: 'rejected', code, detail, errors }

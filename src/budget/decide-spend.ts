@@ -3,9 +3,18 @@ import { admits, balanceIn, isInfinite, largestCount } from './admission.js'
 import { type Balance, reserve, spend } from './balance.js'
 import { alignedCosts, amountsOf, coversRows, sumsText } from './charges.js'
 import type { Report, Reserve, Spend, SpendRequest } from './commands.js'
-import { type DecisionContext, type Rejection, record, reject, requestHash, type Verdict } from './context.js'
+import {
+  type DecisionContext,
+  type Prior,
+  type Rejection,
+  record,
+  reject,
+  requestHash,
+  type Verdict,
+} from './context.js'
+import { notQuarantined } from './decide-quarantine.js'
 import type { Draft } from './draft.js'
-import type { BudgetAfter, Charge, FailingBudget, Request, SpendAccepted, SpendRefused } from './events.js'
+import type { BudgetAfter, BudgetEvent, Charge, FailingBudget, Request, SpendAccepted, SpendRefused } from './events.js'
 import { haltOf } from './halts.js'
 import { fitsInline, splitIntoParts } from './parts.js'
 import type { Policy } from './policy.js'
@@ -39,25 +48,48 @@ interface ChargedPolicy {
  */
 export const decideSpend = (state: Draft, command: Command, context: DecisionContext): Verdict => {
   const { request } = command
-  const repeat = repeated(state, request, context)
+  const repeat = repeated(state, command, context) ?? resolved(state, command)
   if (repeat !== undefined) return repeat
   const targets = targetsOf(state.registry.active, request.attributes)
   if ('kind' in targets) return targets
   const problem = unavailable(state, command, targets, context)
   if (problem !== undefined) return problem
   const touched = targets.flatMap((target) => touch(state, target, request, context.at))
-  return command.kind === 'report' ? reported(request, touched) : answered(command, touched, context)
+  return command.kind === 'report' ? reported(command, touched) : answered(command, touched, context)
 }
 
-const repeated = (state: Draft, request: SpendRequest, { prior }: DecisionContext): Verdict | undefined => {
+const repeated = (state: Draft, command: Command, { prior }: DecisionContext): Verdict | undefined => {
+  const { request } = command
   if (prior !== undefined) {
-    if (requestHash(prior.event) === request.hash) return { kind: 'replayed', prior }
+    const sameRequest = requestHash(prior.event) === request.hash
+    if (sameRequest && !chargedElsewhere(command, prior.event)) return { kind: 'replayed', prior }
+    if (sameRequest) return alreadyCharged(request, prior)
     return reject(
       'IDEMPOTENCY_CONFLICT',
       `id ${JSON.stringify(request.id)} was used for another request, answered by record ${prior.seq}; use a new id for a new spend`,
     )
   }
   return state.answered('request', request.attributes.source, request.id) ? { kind: 'in-flight' } : undefined
+}
+
+const quarantinedBy = (command: Command): number | undefined =>
+  command.kind === 'report' ? command.quarantined : undefined
+
+/** Whether the same request was answered without resolving the message that this one is to resolve. */
+const chargedElsewhere = (command: Command, { type, data }: BudgetEvent): boolean => {
+  const quarantined = quarantinedBy(command)
+  return quarantined !== undefined && !(type === 'SpendReported' && data.quarantined === quarantined)
+}
+
+const alreadyCharged = ({ id }: SpendRequest, { seq }: Prior): Rejection =>
+  reject(
+    'IDEMPOTENCY_CONFLICT',
+    `the same request with id ${JSON.stringify(id)} was answered by record ${seq}; if that charged what the message spent, dismiss the message, else give another id`,
+  )
+
+const resolved = (state: Draft, command: Command): Rejection | undefined => {
+  const quarantined = quarantinedBy(command)
+  return quarantined === undefined ? undefined : notQuarantined(state, quarantined)
 }
 
 /** Why nobody can decide this now, or never: nothing of it is recorded. */
@@ -129,7 +161,7 @@ const answered = (command: Spend | Reserve, touched: readonly Touched[], context
   )
 }
 
-const reported = (request: SpendRequest, touched: readonly Touched[]): Verdict => {
+const reported = ({ request, quarantined, undecided }: Report, touched: readonly Touched[]): Verdict => {
   const beyond = touched.filter(
     ({ charge, admitted }) =>
       !admitted && charge.policy.role === 'guarantee' && charge.costs.some((cost) => cost !== 0n),
@@ -137,7 +169,12 @@ const reported = (request: SpendRequest, touched: readonly Touched[]): Verdict =
   const { parts, data } = splitIntoParts(acceptance(request, touched, [], spend), request.attributes.units, [])
   return record(...parts, {
     type: 'SpendReported',
-    data: { ...data, violations: shown(beyond.map(failingBudget), VIOLATION_BYTES) },
+    data: {
+      ...data,
+      violations: shown(beyond.map(failingBudget), VIOLATION_BYTES),
+      ...(quarantined === undefined ? {} : { quarantined }),
+      ...(undecided === undefined ? {} : { undecided }),
+    },
   })
 }
 

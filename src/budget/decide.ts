@@ -1,9 +1,12 @@
 import { unreachable } from '../ledger/errors.js'
 import type { Command } from './commands.js'
 import { type DecisionContext, record, type Verdict } from './context.js'
+import { decidedInvalid, decideInvalid, decideOffsets, decideQuarantine, isPassed } from './decide-message.js'
 import { decideHalt, decideResume, decideToken } from './decide-operations.js'
 import { decideApproval, decidePolicy, decideRemoval } from './decide-policy.js'
+import { decideDismissal, decideDismissalApproval } from './decide-quarantine.js'
 import { decideExpiry, decideRelease, decideSettle } from './decide-reservation.js'
+import { decideReset, decideResetApproval } from './decide-reset.js'
 import { decideSpend } from './decide-spend.js'
 import type { Draft } from './draft.js'
 
@@ -14,6 +17,12 @@ import type { Draft } from './draft.js'
  * value and an event, never an exception. The draft is read, not changed.
  */
 export const decide = (state: Draft, command: Command, context: DecisionContext): Verdict => {
+  if (isPassed(state, command)) return { kind: 'passed' }
+  const verdict = decideOpen(state, command, context)
+  return verdict.kind === 'rejected' ? decidedInvalid(command, verdict) : verdict
+}
+
+const decideOpen = (state: Draft, command: Command, context: DecisionContext): Verdict => {
   switch (command.kind) {
     case 'spend':
     case 'report':
@@ -23,6 +32,20 @@ export const decide = (state: Draft, command: Command, context: DecisionContext)
       return decideSettle(state, command, context)
     case 'release':
       return decideRelease(state, command, context)
+    case 'invalid':
+      return decideInvalid(command)
+    case 'quarantine':
+      return decideQuarantine(command)
+    case 'record-offsets':
+      return decideOffsets(state, command)
+    case 'propose-dismissal':
+      return decideDismissal(state, command)
+    case 'approve-dismissal':
+      return decideDismissalApproval(state, command)
+    case 'propose-reset':
+      return decideReset(state, command)
+    case 'approve-reset':
+      return decideResetApproval(state, command)
     case 'set-policy':
       return decidePolicy(state, command)
     case 'remove-policy':

@@ -1,7 +1,7 @@
 import type { Block, Position } from '../ledger/block.js'
 import type { Context, Decider, Decision, Receipt } from '../ledger/writer.js'
 import type { Command } from './commands.js'
-import type { CostsNeeded, InFlight, Prior, Rejection, Verdict } from './context.js'
+import type { CostsNeeded, InFlight, Passed, Prior, Rejection, Verdict } from './context.js'
 import { decide } from './decide.js'
 import { Draft } from './draft.js'
 import type { BudgetEvent, SpendPart } from './events.js'
@@ -9,7 +9,7 @@ import { evolve } from './evolve.js'
 import type { BudgetState, KeyFamily } from './state.js'
 
 /** What became of a command. */
-export type Answer = Answered | Rejection | CostsNeeded | InFlight
+export type Answer = Answered | Rejection | CostsNeeded | InFlight | Passed
 
 /** Recorded now, or (`replayed`) recorded before by the same request. */
 export interface Answered {
@@ -70,7 +70,7 @@ export class BudgetDecider implements Decider<Command, Answer> {
     const by = `${command.actor.role}:${command.actor.source}`
     const events = verdict.kind === 'recorded' ? verdict.events : []
     for (const [index, event] of events.entries()) {
-      evolve(draft, event, { seq: context.seq + index, at: context.at, by })
+      evolve(draft, event, { seq: context.seq + index, at: context.at, by, cause: command.cause })
     }
     return {
       events: events.map((event) => ({ type: event.type, v: 1, data: event.data })),

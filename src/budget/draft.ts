@@ -1,7 +1,14 @@
 import type { Balance } from './balance.js'
 import type { SpendPart } from './events.js'
 import type { Registry } from './registry.js'
-import { type BudgetRef, BudgetState, type KeyFamily, type Reservation } from './state.js'
+import {
+  type BudgetRef,
+  BudgetState,
+  type KeyFamily,
+  type Reservation,
+  type TopicOffset,
+  type Unresolved,
+} from './state.js'
 
 /**
  * A state on top of another one: sees everything beneath, keeps every change to itself.
@@ -17,6 +24,9 @@ export class Draft extends BudgetState {
   readonly #closed = new Map<string, Reservation>()
   readonly #keys = new Map<string, KeyEntry>()
   readonly #units: [unit: string, seq: number][] = []
+  readonly #offsets = new Map<string, OffsetEntry>()
+  /** null for one that is resolved. */
+  readonly #unresolved = new Map<number, Unresolved | null>()
   readonly #counts = new Map<string, number>()
 
   constructor(private readonly below: BudgetState) {
@@ -80,6 +90,27 @@ export class Draft extends BudgetState {
     this.#units.push([unit, seq])
   }
 
+  offset(topic: string, partition: number): TopicOffset | undefined {
+    return this.#offsets.get(partitionName(topic, partition))?.handled ?? this.below.offset(topic, partition)
+  }
+
+  setOffset(topic: string, partition: number, handled: TopicOffset): void {
+    this.#offsets.set(partitionName(topic, partition), { topic, partition, handled })
+  }
+
+  unresolved(seq: number): Unresolved | undefined {
+    const entry = this.#unresolved.get(seq)
+    return entry === undefined ? this.below.unresolved(seq) : (entry ?? undefined)
+  }
+
+  setUnresolved(unresolved: Unresolved): void {
+    this.#unresolved.set(unresolved.seq, unresolved)
+  }
+
+  resolve(seq: number): void {
+    this.#unresolved.set(seq, null)
+  }
+
   count(type: string, times = 1): void {
     this.#counts.set(type, (this.#counts.get(type) ?? 0) + times)
   }
@@ -95,6 +126,11 @@ export class Draft extends BudgetState {
     for (const { source, id } of this.#closed.values()) this.below.closeReservation(source, id)
     for (const { family, source, id, seq } of this.#keys.values()) this.below.rememberKey(family, source, id, seq)
     for (const [unit, seq] of this.#units) this.below.rememberUnit(unit, seq)
+    for (const { topic, partition, handled } of this.#offsets.values()) this.below.setOffset(topic, partition, handled)
+    for (const [seq, entry] of this.#unresolved) {
+      if (entry === null) this.below.resolve(seq)
+      else this.below.setUnresolved(entry)
+    }
     for (const [type, times] of this.#counts) this.below.count(type, times)
   }
 }
@@ -105,6 +141,14 @@ interface KeyEntry {
   readonly id: string
   readonly seq: number
 }
+
+interface OffsetEntry {
+  readonly topic: string
+  readonly partition: number
+  readonly handled: TopicOffset
+}
+
+const partitionName = (topic: string, partition: number): string => `${partition} ${topic}`
 
 const tableOf = (ref: BudgetRef): string => `${ref.generation} ${ref.policy}`
 

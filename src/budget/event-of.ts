@@ -37,4 +37,12 @@ const EVENT_TYPES: ReadonlySet<string> = new Set<BudgetEvent['type']>([
   'TokenCreated',
   'TokenRevoked',
   'ClockConfirmed',
+  'RequestInvalid',
+  'MessageQuarantined',
+  'QuarantineDismissalProposed',
+  'QuarantineDismissed',
+  'OffsetsRecorded',
+  'TopicResetProposed',
+  'TopicResetApproved',
+  'GapDeclared',
 ])

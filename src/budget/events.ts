@@ -25,6 +25,14 @@ export type BudgetEvent =
   | { readonly type: 'TokenCreated'; readonly data: TokenCreated }
   | { readonly type: 'TokenRevoked'; readonly data: TokenRevoked }
   | { readonly type: 'ClockConfirmed'; readonly data: ClockConfirmed }
+  | { readonly type: 'RequestInvalid'; readonly data: RequestInvalid }
+  | { readonly type: 'MessageQuarantined'; readonly data: MessageQuarantined }
+  | { readonly type: 'QuarantineDismissalProposed'; readonly data: QuarantineDismissalProposed }
+  | { readonly type: 'QuarantineDismissed'; readonly data: QuarantineDismissed }
+  | { readonly type: 'OffsetsRecorded'; readonly data: OffsetsRecorded }
+  | { readonly type: 'TopicResetProposed'; readonly data: TopicResetProposed }
+  | { readonly type: 'TopicResetApproved'; readonly data: TopicResetApproved }
+  | { readonly type: 'GapDeclared'; readonly data: GapDeclared }
 
 export type EventType = BudgetEvent['type']
 
@@ -119,6 +127,10 @@ export interface SpendAccepted extends Request {
 export interface SpendReported extends SpendAccepted {
   /** Guarantees that this spend took beyond their cap; empty for all but a violation. */
   readonly violations: readonly FailingBudget[]
+  /** The quarantined message that this resolves: an operator found out what it had spent. */
+  readonly quarantined?: number
+  /** A spend or reservation whose first decision was lost: charged, because it may have been a permit. */
+  readonly undecided?: true
 }
 
 export interface ReservationOpened extends SpendAccepted {
@@ -185,5 +197,88 @@ export interface TokenRevoked {
 }
 
 export interface ClockConfirmed {
+  readonly reason: string
+}
+
+/** A message that asked for permission and can never get it, as HTTP would have answered it. */
+export interface RequestInvalid {
+  readonly source: string
+  readonly id: string
+  readonly request: 'spend' | 'reserve' | 'settle' | 'release'
+  /** The status that HTTP has for this code. */
+  readonly status: number
+  readonly code: string
+  /** At most 2,000 characters. */
+  readonly detail: string
+  /** At most 20. */
+  readonly errors?: readonly Problem[]
+}
+
+/** One thing that is wrong with a request: a JSON pointer (RFC 6901) and what to change. */
+export interface Problem {
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** A message that may have been a spend, and that nobody could account for. Where it was is the record's cause. */
+export interface MessageQuarantined {
+  /** A stable code. */
+  readonly reason: string
+  readonly detail: string
+  /** Of the message's value; 0 for none. */
+  readonly bytes: number
+  /** The message's key in base64, at most its first 256 bytes; null for none. */
+  readonly key: string | null
+  readonly source?: string
+  readonly id?: string
+  /** The CloudEvent's type. */
+  readonly ceType?: string
+}
+
+export interface QuarantineDismissalProposed {
+  /** The record of the message. */
+  readonly quarantined: number
+  readonly reason: string
+  readonly proposedBy: string
+}
+
+export interface QuarantineDismissed {
+  readonly quarantined: number
+  readonly approvedBy: string
+}
+
+/** Messages that caused no record are handled too. */
+export interface OffsetsRecorded {
+  readonly topic: string
+  readonly partition: number
+  /** Offset of the first message that is not handled, a decimal string. */
+  readonly next: string
+  /** Digest of the message before it; null where there is none to read. */
+  readonly digest: string | null
+}
+
+export interface TopicResetProposed {
+  readonly topic: string
+  readonly partition: number
+  /** Where the ledger stands, and where it shall go on: decimal strings. */
+  readonly from: string
+  readonly to: string
+  readonly reason: string
+  readonly proposedBy: string
+}
+
+export interface TopicResetApproved {
+  readonly topic: string
+  readonly partition: number
+  readonly from: string
+  readonly to: string
+  readonly approvedBy: string
+}
+
+/** Begins a later epoch: numbers up to its own were given out, and are lost or void. */
+export interface GapDeclared {
+  readonly from: number
+  /** `from` - 1 where none is lost. */
+  readonly to: number
   readonly reason: string
 }

@@ -3,7 +3,14 @@ import type { BudgetEvent, Halted, TokenCreated } from './events.js'
 import type { Place } from './evolve.js'
 import { sameScope } from './halts.js'
 import { type Match, type PolicyVersion, preparePolicy } from './policy.js'
-import type { Halt, PolicyChange, PolicyHistory, Registry } from './registry.js'
+import {
+  type Halt,
+  type PolicyChange,
+  type PolicyHistory,
+  type Registry,
+  type TopicReset,
+  waitingReset,
+} from './registry.js'
 
 /** Events that change the registry alone. */
 export type RegistryEvent = Extract<
@@ -20,6 +27,9 @@ export type RegistryEvent = Extract<
       | 'TokenCreated'
       | 'TokenRevoked'
       | 'ClockConfirmed'
+      | 'TopicResetProposed'
+      | 'TopicResetApproved'
+      | 'GapDeclared'
   }
 >
 
@@ -67,6 +77,15 @@ export const evolveRegistry = (registry: Registry, event: RegistryEvent, place: 
     }
     case 'ClockConfirmed':
       return registry
+    case 'TopicResetProposed':
+      return withReset(registry, { ...event.data, approvedBy: null, seq: place.seq })
+    case 'TopicResetApproved': {
+      const { topic, partition, approvedBy } = event.data
+      const proposal = waitingReset(registry, topic, partition)
+      return proposal === undefined ? registry : withReset(registry, { ...proposal, approvedBy, seq: place.seq })
+    }
+    case 'GapDeclared':
+      return { ...registry, gaps: [...registry.gaps, { ...event.data, seq: place.seq }] }
     default:
       return unreachable(event)
   }
@@ -105,6 +124,12 @@ const withToken = (registry: Registry, data: TokenCreated, place: Place): Regist
   ...registry,
   tokens: new Map(registry.tokens).set(data.token, { ...data, createdAt: place.at, revoked: false }),
 })
+
+/** The next thing that is said about a partition takes the place of what waits for it. */
+const withReset = (registry: Registry, reset: TopicReset): Registry => {
+  const waiting = waitingReset(registry, reset.topic, reset.partition)
+  return { ...registry, resets: [...registry.resets.filter((other) => other !== waiting), reset] }
+}
 
 const haltOf = (data: Halted, place: Place): Halt => ({
   scope: data.scope as Match | null,

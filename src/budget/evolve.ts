@@ -1,5 +1,6 @@
 import type { Cost, Row } from '../accounting/units.js'
 import { unreachable } from '../ledger/errors.js'
+import type { Cause, KafkaCause } from '../ledger/record.js'
 import { emptyBalance, inWindow, reserve, spend, unreserve } from './balance.js'
 import type {
   Amounts,
@@ -22,6 +23,7 @@ export interface Place {
   readonly seq: number
   readonly at: string
   readonly by: string
+  readonly cause: Cause
 }
 
 /**
@@ -39,7 +41,12 @@ export const evolve = (state: BudgetState, event: BudgetEvent, place: Place): vo
   }
   state.count(event.type)
   apply(state, event, place, parts)
+  if (place.cause.kind === 'kafka' && event.type !== 'SpendPart') handled(state, place.cause)
 }
+
+/** Parts do not count: without their decision the message has none. */
+const handled = (state: BudgetState, { topic, partition, offset, digest }: KafkaCause): void =>
+  state.setOffset(topic, partition, { next: BigInt(offset) + 1n, digest })
 
 const follows = (parts: BudgetState['pending'], next: SpendPart): boolean =>
   next.part === parts.length && parts.every(({ source, id }) => source === next.source && id === next.id)
@@ -56,7 +63,33 @@ const apply = (state: BudgetState, event: BudgetEvent, place: Place, parts: Budg
       if (event.data.violations.length > 0) {
         state.registry = { ...state.registry, violations: [...state.registry.violations, place.seq] }
       }
+      if (event.data.quarantined !== undefined) resolve(state, event.data.quarantined, place.seq)
       break
+    case 'RequestInvalid':
+      break
+    case 'MessageQuarantined':
+      state.setUnresolved({ seq: place.seq, dismissal: null })
+      break
+    case 'QuarantineDismissalProposed': {
+      const { quarantined, reason, proposedBy } = event.data
+      requireUnresolved(state, quarantined, place.seq)
+      state.setUnresolved({ seq: quarantined, dismissal: { reason, proposedBy } })
+      break
+    }
+    case 'QuarantineDismissed':
+      resolve(state, event.data.quarantined, place.seq)
+      break
+    case 'OffsetsRecorded': {
+      const { topic, partition, next, digest } = event.data
+      state.setOffset(topic, partition, { next: BigInt(next), digest })
+      break
+    }
+    case 'TopicResetApproved': {
+      const { topic, partition, to } = event.data
+      state.setOffset(topic, partition, { next: BigInt(to), digest: null })
+      state.registry = evolveRegistry(state.registry, event, place)
+      break
+    }
     case 'SpendRefused':
     case 'ReservationRefused':
       remember(state, event.data, unitsOf(event.data, []), place.seq)
@@ -86,6 +119,8 @@ const apply = (state: BudgetState, event: BudgetEvent, place: Place, parts: Budg
     case 'TokenCreated':
     case 'TokenRevoked':
     case 'ClockConfirmed':
+    case 'TopicResetProposed':
+    case 'GapDeclared':
       state.registry = evolveRegistry(state.registry, event, place)
       break
     default:
@@ -213,4 +248,14 @@ const close = (
   state.rememberKey('close', source, id, seq)
   for (const unit of reservation.units) state.rememberUnit(unit, seq)
   return reservation
+}
+
+const resolve = (state: BudgetState, quarantined: number, seq: number): void => {
+  requireUnresolved(state, quarantined, seq)
+  state.resolve(quarantined)
+}
+
+const requireUnresolved = (state: BudgetState, quarantined: number, seq: number): void => {
+  if (state.unresolved(quarantined) !== undefined) return
+  throw new RangeError(`record ${seq} is about quarantined message ${quarantined}, which does not wait to be resolved`)
 }

@@ -1,4 +1,4 @@
-import type { TokenCreated } from './events.js'
+import type { GapDeclared, TokenCreated, TopicResetProposed } from './events.js'
 import { type Match, type Policy, type PolicyVersion, preparePolicy } from './policy.js'
 
 /** Everything about one policy id, for ever: numbers are never given out twice. */
@@ -41,6 +41,19 @@ export interface TokenEntry extends TokenCreated {
   readonly revoked: boolean
 }
 
+/** A partition that shall go on, or went on, at another place than the one after its last message. */
+export interface TopicReset extends TopicResetProposed {
+  /** null: it waits for a second person. */
+  readonly approvedBy: string | null
+  /** The record that proposed or approved it. */
+  readonly seq: number
+}
+
+/** Numbers that no record has. */
+export interface Gap extends GapDeclared {
+  readonly seq: number
+}
+
 /**
  * The small part of the state that changes rarely: an immutable value, replaced whole. Balances, reservations and
  * idempotency keys are many; they lie behind {@link BudgetState}.
@@ -54,6 +67,9 @@ export interface Registry {
   readonly halts: readonly Halt[]
   /** Positions of the reports that took a guarantee beyond its cap. */
   readonly violations: readonly number[]
+  /** One that waits for each partition at most, and all that were approved, oldest first. */
+  readonly resets: readonly TopicReset[]
+  readonly gaps: readonly Gap[]
 }
 
 export const emptyRegistry: Registry = {
@@ -63,6 +79,8 @@ export const emptyRegistry: Registry = {
   tokens: new Map(),
   halts: [],
   violations: [],
+  resets: [],
+  gaps: [],
 }
 
 /** The version that holds, if it is this one: the common case, prepared once. */
@@ -81,3 +99,7 @@ export const lastHeld = (history: PolicyHistory | undefined): PolicyVersion | un
   const versions = taken.flatMap(({ version }) => history?.versions.filter((known) => known.version === version) ?? [])
   return versions.at(-1)
 }
+
+/** The reset of a partition that nobody has approved yet. */
+export const waitingReset = ({ resets }: Registry, topic: string, partition: number): TopicReset | undefined =>
+  resets.find((reset) => reset.approvedBy === null && reset.topic === topic && reset.partition === partition)

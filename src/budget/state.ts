@@ -34,6 +34,26 @@ export interface Held {
   readonly keys: readonly string[]
 }
 
+/** How far a partition of a topic is handled. */
+export interface TopicOffset {
+  /** Offset of the first message that is not. */
+  readonly next: bigint
+  /** Digest of the message before it, 32 hex digits; null where there is none to compare. */
+  readonly digest: string | null
+}
+
+export interface PartitionOffset extends TopicOffset {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** A quarantined message that nobody has resolved yet, by the number of its record. */
+export interface Unresolved {
+  readonly seq: number
+  /** What waits for a second person; null for nothing. */
+  readonly dismissal: { readonly reason: string; readonly proposedBy: string } | null
+}
+
 /** Two requests of one source can share an id only where they are of different families. */
 export type KeyFamily = 'request' | 'close'
 
@@ -68,6 +88,15 @@ export abstract class BudgetState {
 
   /** Remembers that the record `seq` charged, refused or closed something of `unit`. */
   abstract rememberUnit(unit: string, seq: number): void
+
+  /** undefined for a partition of which no message was ever handled. */
+  abstract offset(topic: string, partition: number): TopicOffset | undefined
+  abstract setOffset(topic: string, partition: number, offset: TopicOffset): void
+
+  /** undefined for a record that quarantines nothing, or whose message is resolved. */
+  abstract unresolved(seq: number): Unresolved | undefined
+  abstract setUnresolved(unresolved: Unresolved): void
+  abstract resolve(seq: number): void
 
   /** Counts a record by its type. */
   abstract count(type: string, times?: number): void

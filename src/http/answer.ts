@@ -1,8 +1,9 @@
 import type { FastifyReply } from 'fastify'
 import type { Ledger, Outcome } from '../application/ledger.js'
 import type { Answered } from '../budget/decider.js'
+import type { ProblemDocument } from '../budget/problems.js'
 import type { JsonObject } from '../ledger/record.js'
-import { PROBLEM_TYPE, type ProblemDocument, problem, problemOf, RETRY_AFTER_SECONDS, withErrors } from './problem.js'
+import { PROBLEM_TYPE, problem, problemOf, RETRY_AFTER_SECONDS, withErrors } from './problem.js'
 
 /** An answer with its status; `replayed` where the same request was answered before. */
 export interface Reply {

@@ -1,9 +1,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AccountingError } from '../accounting/errors.js'
+import type { ProblemDocument } from '../budget/problems.js'
 import { LedgerError } from '../ledger/errors.js'
 import { describedProblems } from './body.pipe.js'
-import { invalid, PROBLEM_TYPE, type ProblemDocument, problem, problemOf, RETRY_AFTER_SECONDS } from './problem.js'
+import { invalid, PROBLEM_TYPE, problem, problemOf, RETRY_AFTER_SECONDS } from './problem.js'
 import { allowedMethods } from './routes.js'
 
 /** Turns everything that is thrown, by us or by the framework, into a problem document. */

@@ -13,18 +13,22 @@ export interface JsonObject {
 }
 
 /** What made a record: a request, an operator's command, the ledger itself, or one message of a topic. */
-export type Cause =
-  | { readonly kind: 'http' }
-  | { readonly kind: 'cli' }
-  | { readonly kind: 'system' }
-  | {
-      readonly kind: 'kafka'
-      readonly topic: string
-      readonly partition: number
-      /** A decimal string: offsets pass 2^53. */
-      readonly offset: string
-      readonly leaderEpoch?: number
-    }
+export type Cause = { readonly kind: 'http' } | { readonly kind: 'cli' } | { readonly kind: 'system' } | KafkaCause
+
+/** The message that a record answers. */
+export interface KafkaCause {
+  readonly kind: 'kafka'
+  readonly topic: string
+  readonly partition: number
+  /** A decimal string: offsets pass 2^53. */
+  readonly offset: string
+  /** Where the broker shows it. */
+  readonly leaderEpoch?: number
+  /** First 16 bytes of a SHA-256 over the message as it is stored, in hex: a topic that was made anew has another one. */
+  readonly digest: string
+  /** The message came in a transaction. It may be an aborted one that the client let through: charged, never left out. */
+  readonly transactional?: true
+}
 
 export interface RecordHeader {
   /** RFC 3339 in UTC with three decimals of a second; never earlier than that of the record before. */

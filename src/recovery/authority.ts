@@ -48,7 +48,8 @@ export class Authority {
   }
 }
 
-type Writer = 'operator' | 'approver' | 'emitter' | 'ledger'
+/** `topic`: the ledger itself, because of a message. */
+type Writer = 'operator' | 'approver' | 'emitter' | 'ledger' | 'topic'
 
 /** Who writes what; whoever manages a token follows from the token's role. */
 const WRITERS: { readonly [type in EventType]: Writer | 'manager' } = {
@@ -71,15 +72,24 @@ const WRITERS: { readonly [type in EventType]: Writer | 'manager' } = {
   TokenCreated: 'manager',
   TokenRevoked: 'manager',
   ClockConfirmed: 'operator',
+  RequestInvalid: 'emitter',
+  MessageQuarantined: 'topic',
+  QuarantineDismissalProposed: 'operator',
+  QuarantineDismissed: 'approver',
+  OffsetsRecorded: 'ledger',
+  TopicResetProposed: 'operator',
+  TopicResetApproved: 'approver',
+  GapDeclared: 'ledger',
 }
 
 /** A record was asked for by somebody whose role allows it, with a token that some record had created and none ended. */
 export const checkAuthority = (audit: Audit, event: BudgetEvent, cause: Cause, place: RecordPlace): void => {
   const writer = WRITERS[event.type]
   if (writer === 'manager' && isOwnToken(event, cause, place)) return
-  const wanted = writer === 'manager' ? managerOf(audit, event) : writer
-  if (wanted === 'ledger') {
-    if (place.by !== 'system:ledger' || cause.kind !== 'system') refuse(event, 'the ledger itself', cause, place)
+  const wanted = writer === 'manager' ? managerOf(audit, event) : isForMessage(event) ? 'operator' : writer
+  if (wanted === 'ledger' || wanted === 'topic') {
+    const kind = wanted === 'ledger' ? 'system' : 'kafka'
+    if (place.by !== 'system:ledger' || cause.kind !== kind) refuse(event, 'the ledger itself', cause, place)
     return
   }
   if (!place.by.startsWith(`${wanted}:`) || cause.kind === 'system' || cause.kind === 'cli')
@@ -92,6 +102,10 @@ export const checkAuthority = (audit: Audit, event: BudgetEvent, cause: Cause, p
     )
   }
 }
+
+/** A report that an operator makes for a message which nobody could read. */
+const isForMessage = ({ type, data }: BudgetEvent): boolean =>
+  type === 'SpendReported' && data.quarantined !== undefined
 
 /** Tokens that no token made: the first two of a new ledger, and those made on the directory of a stopped one. */
 const isOwnToken = ({ type, data }: BudgetEvent, { kind }: Cause, { seq, by }: RecordPlace): boolean => {

@@ -21,7 +21,10 @@ const FORMS: { readonly [type in EventType]: Form } = {
   PolicyApproved: { must: ['id', 'version', 'approvedBy'] },
   SpendPart: { must: ['source', 'id', 'part', 'units', 'dropped'] },
   SpendAccepted: TAKEN,
-  SpendReported: { ...TAKEN, must: [...TAKEN.must, 'violations'] },
+  SpendReported: {
+    must: [...TAKEN.must, 'violations'],
+    may: ['after', 'dropped', 'parts', 'quarantined', 'undecided'],
+  },
   ReservationOpened: { ...TAKEN, must: [...TAKEN.must, 'expiresAt'] },
   SpendRefused: REFUSED,
   ReservationRefused: REFUSED,
@@ -33,6 +36,14 @@ const FORMS: { readonly [type in EventType]: Form } = {
   TokenCreated: { must: ['token', 'role', 'source', 'hash', 'expiresAt'] },
   TokenRevoked: { must: ['token'] },
   ClockConfirmed: { must: ['reason'] },
+  RequestInvalid: { must: ['source', 'id', 'request', 'status', 'code', 'detail'], may: ['errors'] },
+  MessageQuarantined: { must: ['reason', 'detail', 'bytes', 'key'], may: ['source', 'id', 'ceType'] },
+  QuarantineDismissalProposed: { must: ['quarantined', 'reason', 'proposedBy'] },
+  QuarantineDismissed: { must: ['quarantined', 'approvedBy'] },
+  OffsetsRecorded: { must: ['topic', 'partition', 'next', 'digest'] },
+  TopicResetProposed: { must: ['topic', 'partition', 'from', 'to', 'reason', 'proposedBy'] },
+  TopicResetApproved: { must: ['topic', 'partition', 'from', 'to', 'approvedBy'] },
+  GapDeclared: { must: ['from', 'to', 'reason'] },
 }
 
 const FAILING: Form = { must: ['policy', 'version', 'key', 'window', 'spent', 'reserved', 'requested'] }
@@ -57,6 +68,7 @@ const INNER: { readonly [name: string]: Form } = {
   after: { must: ['policy', 'key', 'spent', 'reserved'] },
   failing: FAILING,
   violations: FAILING,
+  errors: { must: ['pointer', 'detail'] },
   parts: { must: ['count', 'units', 'digest'] },
 }
 

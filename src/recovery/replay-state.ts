@@ -1,7 +1,14 @@
 import type { Balance } from '../budget/balance.js'
 import type { SpendPart } from '../budget/events.js'
 import { emptyRegistry, type Registry } from '../budget/registry.js'
-import { type BudgetRef, BudgetState, type KeyFamily, type Reservation } from '../budget/state.js'
+import {
+  type BudgetRef,
+  BudgetState,
+  type KeyFamily,
+  type Reservation,
+  type TopicOffset,
+  type Unresolved,
+} from '../budget/state.js'
 import { KeyTable } from './key-table.js'
 import { SumTable } from './sum-table.js'
 
@@ -25,6 +32,8 @@ export class ReplayState extends BudgetState {
     { readonly policy: string; readonly generation: number; readonly sums: SumTable }
   >()
   readonly #reservations = new Map<string, Reservation>()
+  readonly #offsets = new Map<string, TopicOffset>()
+  readonly #unresolved = new Map<number, Unresolved>()
   readonly #keys = { request: new KeyTable(), close: new KeyTable() }
 
   balance(ref: BudgetRef): Balance | undefined {
@@ -76,6 +85,35 @@ export class ReplayState extends BudgetState {
   /** The records of a unit are of no use to a verifier, which reads them all. */
   rememberUnit(): void {}
 
+  offset(topic: string, partition: number): TopicOffset | undefined {
+    return this.#offsets.get(partitionName(topic, partition))
+  }
+
+  setOffset(topic: string, partition: number, handled: TopicOffset): void {
+    this.#offsets.set(partitionName(topic, partition), handled)
+  }
+
+  get partitions(): number {
+    return this.#offsets.size
+  }
+
+  unresolved(seq: number): Unresolved | undefined {
+    return this.#unresolved.get(seq)
+  }
+
+  setUnresolved(unresolved: Unresolved): void {
+    this.#unresolved.set(unresolved.seq, unresolved)
+  }
+
+  resolve(seq: number): void {
+    this.#unresolved.delete(seq)
+  }
+
+  /** Quarantined messages that nobody has resolved. */
+  get unresolvedMessages(): number {
+    return this.#unresolved.size
+  }
+
   count(type: string, times = 1): void {
     this.counts.set(type, (this.counts.get(type) ?? 0) + times)
   }
@@ -89,5 +127,7 @@ export class ReplayState extends BudgetState {
 }
 
 const tableOf = ({ policy, generation }: Pick<BudgetRef, 'policy' | 'generation'>): string => `${generation} ${policy}`
+
+const partitionName = (topic: string, partition: number): string => `${partition} ${topic}`
 
 const nameOf = (source: string, id: string): string => `${source}\0${id}`

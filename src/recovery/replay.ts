@@ -42,8 +42,8 @@ export class Replay implements Audit {
 
   /** @throws ReplayFault where the record is not what the rules could have written; the replay is over then. */
   take({ record, leaf }: CheckedRecord): void {
-    const { seq, at, by } = record
-    const place = { seq, at, by, leaf }
+    const { seq, at, by, cause } = record
+    const place = { seq, at, by, cause, leaf }
     try {
       const event = eventOf(record)
       if (record.cause.kind === 'kafka') this.tally.kafkaRecords++
@@ -113,6 +113,14 @@ export class Replay implements Audit {
         checkHalted(event.data)
         break
       case 'ClockConfirmed':
+      case 'RequestInvalid':
+      case 'MessageQuarantined':
+      case 'QuarantineDismissalProposed':
+      case 'QuarantineDismissed':
+      case 'OffsetsRecorded':
+      case 'TopicResetProposed':
+      case 'TopicResetApproved':
+      case 'GapDeclared':
         break
       default:
         return unreachable(event)

@@ -11,7 +11,7 @@ import { evolve } from '../../src/budget/evolve.js'
 import type { PolicyTerms } from '../../src/budget/policy.js'
 import { parseRequest, releaseOf, withTextNumbers } from '../../src/budget/request.js'
 import { rowsFor } from '../../src/budget/targets.js'
-import type { JsonObject } from '../../src/ledger/record.js'
+import type { Cause, JsonObject } from '../../src/ledger/record.js'
 import { NaiveState } from '../support/naive-state.js'
 
 /** A policy as a test says it; everything else has a default. */
@@ -90,13 +90,20 @@ export class TestLedger {
     return this.submit({ kind: 'approve-policy', actor, cause, id, version })
   }
 
-  request(kind: 'spend' | 'report' | 'reserve', wire: JsonObject, actor = emitter): Verdict {
+  request(kind: 'spend' | 'report' | 'reserve', wire: JsonObject, actor = emitter, by: Cause = cause): Verdict {
     const request = parseRequest(kind, wire, actor.source)
     const costs = this.#costs(request.release, rowsFor(this.state.registry.active, request.attributes))
-    const asked = { actor, cause, request: { ...request, costs } }
+    const asked = { actor, cause: by, request: { ...request, costs } }
     return this.submit(
       kind === 'reserve' ? { kind, ...asked, expiresInSeconds: request.expiresInSeconds } : { kind, ...asked },
     )
+  }
+
+  /** An operator found out what a quarantined message had spent. */
+  chargeQuarantined(quarantined: number, wire: JsonObject): Verdict {
+    const request = parseRequest('report', wire, emitter.source)
+    const costs = this.#costs(request.release, rowsFor(this.state.registry.active, request.attributes))
+    return this.submit({ kind: 'report', actor: operator, cause, request: { ...request, costs }, quarantined })
   }
 
   spend(wire: JsonObject): Verdict {
@@ -129,7 +136,7 @@ export class TestLedger {
     })
     for (const event of verdict.kind === 'recorded' ? verdict.events : []) {
       const seq = this.log.length
-      evolve(draft, event, { seq, at: this.at, by: 'test' })
+      evolve(draft, event, { seq, at: this.at, by: 'test', cause: command.cause })
       this.log.push({ seq, at: this.at, event })
     }
     draft.commit()

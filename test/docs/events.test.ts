@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { type Example, run } from './example-ledger.js'
+import { runOfTopics } from './example-topics.js'
 import {
   codeBlocks,
   codeIn,
@@ -15,11 +16,11 @@ import { eventTypes, type Field, fieldsOf, readSource } from './source.js'
 const EVENTS = readSource('src/budget/events.ts')
 const SOURCES = [EVENTS, readSource('src/budget/policy.ts')]
 const TYPES = eventTypes(EVENTS)
-const SHAPES = ['Charge', 'BudgetAfter', 'Parts', 'FailingBudget', 'PolicyVersion', 'OrderShare']
+const SHAPES = ['Charge', 'BudgetAfter', 'Parts', 'FailingBudget', 'Problem', 'PolicyVersion', 'OrderShare']
 
 let examples: readonly Example[]
 beforeAll(async () => {
-  ;({ examples } = await run())
+  examples = [...(await run()).examples, ...(await runOfTopics()).examples]
 })
 
 const catalogue = () => sectionsOf(sectionNamed(readPage('events.md'), 2, 'The events').text, 3)

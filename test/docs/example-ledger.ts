@@ -14,7 +14,14 @@ import { emptyRegistry } from '../../src/budget/registry.js'
 import { BudgetState } from '../../src/budget/state.js'
 import { type Block, recordsOf } from '../../src/ledger/block.js'
 import { TimeKeeper } from '../../src/ledger/clock.js'
-import { decodeRecord, type JsonObject, type Leaf, type LedgerRecord, leafHash } from '../../src/ledger/record.js'
+import {
+  type Cause,
+  decodeRecord,
+  type JsonObject,
+  type Leaf,
+  type LedgerRecord,
+  leafHash,
+} from '../../src/ledger/record.js'
 import { Writer } from '../../src/ledger/writer.js'
 import { ManualClock } from '../support/manual-clock.js'
 
@@ -73,9 +80,37 @@ export class ExampleLedger {
     check(await this.ledger.submit({ ...command, cause: { kind } } as Command))
   }
 
+  /** The same with a cause of its own. */
+  async submitAs(command: DistributiveOmit<Command, 'cause'>, cause: Cause): Promise<void> {
+    this.clock.pass(10_000)
+    check(await this.ledger.submit({ ...command, cause } as Command))
+  }
+
+  /** With an operator's, an approver's and an emitter's token, and a policy. */
+  async open(): Promise<void> {
+    await this.submit({ kind: 'open-ledger', actor: system, ledger: LEDGER })
+    for (const [by, created] of [
+      [system, operator],
+      [system, approver],
+      [operator, emitter],
+    ] as const) {
+      const { token, role, source } = created
+      if (role === 'system') continue
+      const hash = createHash('sha256').update(`the secret of ${source}`).digest('hex')
+      await this.submit({ kind: 'create-token', actor: by, created: { token, role, source, hash, expiresAt: null } })
+    }
+    await this.submit({ kind: 'set-policy', actor: operator, terms: policy('1') })
+  }
+
   async request(kind: 'spend' | 'report' | 'reserve', wire: JsonObject): Promise<Outcome> {
     this.clock.pass(10_000)
     return check(await this.ledger.request(kind, wire, emitter, { kind: 'http' }))
+  }
+
+  /** The numbers of all records of a type. */
+  async seqsOf(type: string): Promise<readonly number[]> {
+    const { examples } = await this.written()
+    return examples.filter(({ record }) => record.type === type).map(({ record }) => record.seq)
   }
 
   async written(): Promise<Run> {
@@ -92,26 +127,15 @@ export class ExampleLedger {
 type DistributiveOmit<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never
 
 export const LEDGER = '6f1c2a9e-4b7d-4e0a-9c35-2d8f1b3a7e64'
-const system: Actor = { token: '', role: 'system', source: 'ledger' }
-const operator: Actor = { token: 'b4a7c1f0-52d3-4f6e-8a19-7c0e5d3b9f21', role: 'operator', source: 'operator' }
-const approver: Actor = { token: 'e91d6c38-0f4b-4a72-b5c6-1a2d8e7f3094', role: 'approver', source: 'approver' }
-const emitter: Actor = { token: '2c8e5f17-9a3d-4b60-8d4e-f6b1c7a20953', role: 'emitter', source: 'trainer' }
+export const system: Actor = { token: '', role: 'system', source: 'ledger' }
+export const operator: Actor = { token: 'b4a7c1f0-52d3-4f6e-8a19-7c0e5d3b9f21', role: 'operator', source: 'operator' }
+export const approver: Actor = { token: 'e91d6c38-0f4b-4a72-b5c6-1a2d8e7f3094', role: 'approver', source: 'approver' }
+export const emitter: Actor = { token: '2c8e5f17-9a3d-4b60-8d4e-f6b1c7a20953', role: 'emitter', source: 'trainer' }
 
 /** Something of every event, in the order of a plausible week. */
 export const run = async (): Promise<Run> => {
   const run = new ExampleLedger()
-  await run.submit({ kind: 'open-ledger', actor: system, ledger: LEDGER })
-  for (const [by, created] of [
-    [system, operator],
-    [system, approver],
-    [operator, emitter],
-  ] as const) {
-    const { token, role, source } = created
-    if (role === 'system') continue
-    const hash = createHash('sha256').update(`the secret of ${source}`).digest('hex')
-    await run.submit({ kind: 'create-token', actor: by, created: { token, role, source, hash, expiresAt: null } })
-  }
-  await run.submit({ kind: 'set-policy', actor: operator, terms: policy('1') })
+  await run.open()
   await run.request('spend', { id: 'weekly-42', unit: 'u-17', dataset: 'visits', ...gaussian, count: '2' })
   await run.request('spend', { id: 'weekly-43', unit: 'u-17', dataset: 'visits', ...gaussian, count: '10' })
   const units = Array.from({ length: 101 }, (_, index) => `m${100 + index}`)
@@ -165,7 +189,7 @@ const check = (outcome: Outcome): Outcome => {
   return outcome
 }
 
-class CostsNow extends CostSource {
+export class CostsNow extends CostSource {
   async costs(release: Release, rows: readonly Row[]) {
     return exactCosts(release, rows)
   }
@@ -196,5 +220,14 @@ class NothingYet extends BudgetState {
     return []
   }
   rememberUnit(): void {}
+  offset() {
+    return undefined
+  }
+  setOffset(): void {}
+  unresolved() {
+    return undefined
+  }
+  setUnresolved(): void {}
+  resolve(): void {}
   count(): void {}
 }

@@ -5,7 +5,13 @@ import { decodeRecord, encodeRecord, GENESIS_PREV, type LedgerRecord, leafHash }
 const record: LedgerRecord = {
   at: '2026-11-21T10:00:00.000Z',
   by: 'service:trainer',
-  cause: { kind: 'kafka', offset: '1234', partition: 0, topic: 'epsilon.spends' },
+  cause: {
+    kind: 'kafka',
+    digest: '9357bf2751d2d0703a877d3d8b8bb7d2',
+    offset: '1234',
+    partition: 0,
+    topic: 'epsilon.spends',
+  },
   data: { unit: 'u-17 ü', amount: '100' },
   epoch: 0,
   prev: GENESIS_PREV,
@@ -14,7 +20,7 @@ const record: LedgerRecord = {
   v: 1,
 }
 const text =
-  '{"at":"2026-11-21T10:00:00.000Z","by":"service:trainer","cause":{"kind":"kafka","offset":"1234","partition":0,"topic":"epsilon.spends"},' +
+  '{"at":"2026-11-21T10:00:00.000Z","by":"service:trainer","cause":{"digest":"9357bf2751d2d0703a877d3d8b8bb7d2","kind":"kafka","offset":"1234","partition":0,"topic":"epsilon.spends"},' +
   `"data":{"amount":"100","unit":"u-17 ü"},"epoch":0,"prev":"${GENESIS_PREV}","seq":42,"type":"SpendAccepted","v":1}`
 const bytes = Buffer.from(text)
 

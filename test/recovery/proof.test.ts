@@ -113,7 +113,7 @@ test('after an approved raise the statement for a zcdp budget is conditional', a
   }
   expect(guarantees).toMatchObject([
     { policy: 'dataset', conditional: true, budgets: 1 },
-    { policy: 'person', conditional: false, budgets: 125, largestUse: '0.631579' },
+    { policy: 'person', conditional: false, budgets: 126, largestUse: '0.631579' },
     { policy: 'training', conditional: false, budgets: 1 },
   ])
 })

@@ -88,10 +88,11 @@ test('parts without their decision charge nothing, and are noticed', async () =>
   const ledger = await wholeLog()
   const bytes = forged(await ledger.lines(), (records) => {
     const part = records.find(({ type }) => type === 'SpendPart')
-    if (part !== undefined)
-      records.push({ ...part, at: records.at(-1)?.at ?? part.at, data: { ...part.data, id: 'lost' } })
-    const confirmed = firstOf(records, 'ClockConfirmed')
-    records.push({ ...confirmed, at: records.at(-1)?.at ?? confirmed.at })
+    const last = records.at(-1)
+    if (part === undefined || last === undefined) return
+    const { at, epoch } = last
+    records.push({ ...part, at, epoch, data: { ...part.data, id: 'lost' } })
+    records.push({ ...firstOf(records, 'ClockConfirmed'), at, epoch })
   })
   const { fault, replay } = verifiedLines(bytes)
   expect(fault).toBeUndefined()

@@ -3,12 +3,18 @@ import type { EventType } from '../../src/budget/events.js'
 /** Every type of the catalogue, in the order of their names: one that is forgotten does not compile. */
 const KINDS: Readonly<Record<EventType, true>> = {
   ClockConfirmed: true,
+  GapDeclared: true,
   Halted: true,
   LedgerOpened: true,
+  MessageQuarantined: true,
+  OffsetsRecorded: true,
   PolicyApproved: true,
   PolicyProposed: true,
   PolicyRemovalProposed: true,
   PolicySet: true,
+  QuarantineDismissalProposed: true,
+  QuarantineDismissed: true,
+  RequestInvalid: true,
   ReservationExpired: true,
   ReservationOpened: true,
   ReservationRefused: true,
@@ -21,6 +27,8 @@ const KINDS: Readonly<Record<EventType, true>> = {
   SpendReported: true,
   TokenCreated: true,
   TokenRevoked: true,
+  TopicResetApproved: true,
+  TopicResetProposed: true,
 }
 
 export const EVENT_KINDS = Object.keys(KINDS).sort()

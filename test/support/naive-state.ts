@@ -1,7 +1,15 @@
 import { type Balance } from '../../src/budget/balance.js'
 import type { SpendPart } from '../../src/budget/events.js'
 import { emptyRegistry, type Registry } from '../../src/budget/registry.js'
-import { type BudgetRef, BudgetState, type KeyFamily, type Reservation } from '../../src/budget/state.js'
+import {
+  type BudgetRef,
+  BudgetState,
+  type KeyFamily,
+  type PartitionOffset,
+  type Reservation,
+  type TopicOffset,
+  type Unresolved,
+} from '../../src/budget/state.js'
 import { unitOfKey } from '../../src/budget/targets.js'
 
 /** The state as plain maps, too simple to be wrong: what every other one is compared with. */
@@ -12,6 +20,8 @@ export class NaiveState extends BudgetState {
   readonly #reservations = new Map<string, Reservation>()
   readonly #keys = new Map<string, number[]>()
   readonly #history = new Map<string, number[]>()
+  readonly #offsets = new Map<string, PartitionOffset>()
+  readonly #unresolved = new Map<number, Unresolved>()
   readonly #counts = new Map<string, number>()
 
   balance(ref: BudgetRef): Balance | undefined {
@@ -80,6 +90,41 @@ export class NaiveState extends BudgetState {
     return [...this.#balances.values()].map(({ ref }) => ref)
   }
 
+  offset(topic: string, partition: number): TopicOffset | undefined {
+    return this.offsets().find((entry) => entry.topic === topic && entry.partition === partition)
+  }
+
+  setOffset(topic: string, partition: number, { next, digest }: TopicOffset): void {
+    this.#offsets.set(nameOf(topic, partition), { topic, partition, next, digest })
+  }
+
+  offsets(): readonly PartitionOffset[] {
+    return [...this.#offsets.values()]
+  }
+
+  unresolved(seq: number): Unresolved | undefined {
+    return this.#unresolved.get(seq)
+  }
+
+  setUnresolved(unresolved: Unresolved): void {
+    this.#unresolved.set(unresolved.seq, unresolved)
+  }
+
+  resolve(seq: number): void {
+    this.#unresolved.delete(seq)
+  }
+
+  quarantine({ after, limit }: { readonly after: number; readonly limit: number }): readonly Unresolved[] {
+    return [...this.#unresolved.values()]
+      .filter(({ seq }) => seq > after)
+      .sort((one, other) => one.seq - other.seq)
+      .slice(0, limit)
+  }
+
+  get unresolvedCount(): number {
+    return this.#unresolved.size
+  }
+
   count(type: string, times = 1): void {
     this.#counts.set(type, (this.#counts.get(type) ?? 0) + times)
   }
@@ -97,6 +142,8 @@ export class NaiveState extends BudgetState {
     for (const [name, value] of this.#reservations) copy.#reservations.set(name, value)
     for (const [name, value] of this.#keys) copy.#keys.set(name, value)
     for (const [name, value] of this.#history) copy.#history.set(name, value)
+    for (const [name, value] of this.#offsets) copy.#offsets.set(name, value)
+    for (const [seq, value] of this.#unresolved) copy.#unresolved.set(seq, value)
     for (const [name, value] of this.#counts) copy.#counts.set(name, value)
     return copy
   }

@@ -2,19 +2,36 @@ import type { Release } from '../../src/accounting/release.js'
 import type { Row } from '../../src/accounting/units.js'
 import { MemoryStore } from '../../src/adapters/memory-store.js'
 import { CostSource, Ledger, type Outcome } from '../../src/application/ledger.js'
+import { follow } from '../../src/budget/catch-up.js'
 import type { Actor, Command } from '../../src/budget/commands.js'
 import { type Costs, exactCosts } from '../../src/budget/costs.js'
 import { type Answer, BudgetDecider } from '../../src/budget/decider.js'
 import type { TokenCreated } from '../../src/budget/events.js'
 import { readPrior } from '../../src/budget/priors.js'
+import { parseRequest } from '../../src/budget/request.js'
+import { rowsFor } from '../../src/budget/targets.js'
+import { BlockBuilder } from '../../src/ledger/block.js'
+import { GAP_DECLARED } from '../../src/ledger/chain.js'
 import { TimeKeeper } from '../../src/ledger/clock.js'
-import type { JsonObject } from '../../src/ledger/record.js'
+import type { Cause, JsonObject, KafkaCause } from '../../src/ledger/record.js'
 import { Writer } from '../../src/ledger/writer.js'
 import { policyTerms, type TestPolicy } from '../budget/test-ledger.js'
 import { ManualClock } from './manual-clock.js'
 import { NaiveState } from './naive-state.js'
 
 const cause = { kind: 'http' } as const
+const TOPIC = 'epsilon.spends'
+
+/** Message `offset` of partition 0. */
+export const messageAt = (offset: number): KafkaCause => ({
+  kind: 'kafka',
+  topic: TOPIC,
+  partition: 0,
+  offset: String(offset),
+  leaderEpoch: 0,
+  digest: offset.toString(16).padStart(32, '0'),
+})
+
 const hashOfToken = 'ab'.repeat(32)
 
 export const operator: Actor = { token: 'operator-1', role: 'operator', source: 'operator' }
@@ -101,20 +118,69 @@ export class Scenario {
     return this.submit({ kind: 'approve-policy', actor: approver, cause, id, version })
   }
 
-  spend(wire: JsonObject, actor = trainer): Promise<Outcome> {
-    return this.#ledger.request('spend', wire, actor, cause)
+  spend(wire: JsonObject, actor = trainer, by: Cause = cause): Promise<Outcome> {
+    return this.#ledger.request('spend', wire, actor, by)
   }
 
-  report(wire: JsonObject, actor = trainer): Promise<Outcome> {
-    return this.#ledger.request('report', wire, actor, cause)
+  report(wire: JsonObject, actor = trainer, by: Cause = cause): Promise<Outcome> {
+    return this.#ledger.request('report', wire, actor, by)
   }
 
-  reserve(wire: JsonObject, actor = trainer): Promise<Outcome> {
-    return this.#ledger.request('reserve', wire, actor, cause)
+  reserve(wire: JsonObject, actor = trainer, by: Cause = cause): Promise<Outcome> {
+    return this.#ledger.request('reserve', wire, actor, by)
   }
 
-  settle(id: string, wire: JsonObject, actor = trainer): Promise<Outcome> {
-    return this.#ledger.settle(id, wire, actor, cause)
+  settle(id: string, wire: JsonObject, actor = trainer, by: Cause = cause): Promise<Outcome> {
+    return this.#ledger.settle(id, wire, actor, by)
+  }
+
+  /** A message that nobody can read. @returns the number of its record. */
+  async quarantine(at: KafkaCause): Promise<number> {
+    const message = { reason: 'JSON_INVALID', detail: 'the value is no JSON', bytes: 3, key: null }
+    const outcome = await this.submit({ kind: 'quarantine', actor: system, cause: at, message })
+    if (outcome.kind !== 'answered') throw new Error(outcome.detail)
+    return outcome.receipt.seq
+  }
+
+  /** What an operator found out that a quarantined message had spent. */
+  async chargeQuarantined(quarantined: number, wire: JsonObject): Promise<Outcome> {
+    const request = parseRequest('report', wire, trainer.source)
+    const rows = rowsFor(this.state.registry.active, request.attributes)
+    const costs = exactCosts(request.release, rows)
+    return this.submit({ kind: 'report', actor: operator, cause, request: { ...request, costs }, quarantined })
+  }
+
+  /** It was no spend, say an operator and an approver. */
+  async dismiss(quarantined: number): Promise<void> {
+    const reason = 'a test message'
+    await this.submit({ kind: 'propose-dismissal', actor: operator, cause, quarantined, reason })
+    await this.submit({ kind: 'approve-dismissal', actor: approver, cause, quarantined })
+  }
+
+  /** Messages below `next` are handled. */
+  recordOffsets(next: bigint): Promise<Outcome> {
+    const entry = { topic: TOPIC, partition: 0, next: String(next), digest: null }
+    return this.submit({ kind: 'record-offsets', actor: system, cause: { kind: 'system' }, ...entry })
+  }
+
+  /** The partition goes on at another place, say an operator and an approver. */
+  async resetTopic(to: bigint): Promise<void> {
+    const place = { topic: TOPIC, partition: 0, to: String(to), cause }
+    await this.submit({ kind: 'propose-reset', actor: operator, ...place, reason: 'retention was too short' })
+    await this.submit({ kind: 'approve-reset', actor: approver, ...place })
+  }
+
+  /** Begins a later epoch, as a recovery does, without leaving a number out. Nothing can be written after it. */
+  async declareGap(reason = 'restored from a copy'): Promise<void> {
+    const head = await this.store.head()
+    if (head === undefined) throw new Error('there is no record before the gap')
+    const builder = new BlockBuilder(head)
+    const data = { from: head.seq + 1, to: head.seq, reason }
+    const at = this.#timeKeeper.stamp()
+    builder.add({ at, by: 'system:ledger', cause: { kind: 'system' }, data, epoch: 1, type: GAP_DECLARED, v: 1 })
+    const blocks = builder.blocks()
+    await this.store.append(blocks, head)
+    for (const block of blocks) follow(this.state, block)
   }
 
   release(id: string, reason = 'nothing ran', actor = trainer): Promise<Outcome> {

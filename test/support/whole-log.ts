@@ -1,4 +1,5 @@
-import { Scenario } from './scenario.js'
+import type { JsonObject } from '../../src/ledger/record.js'
+import { messageAt, Scenario, trainer } from './scenario.js'
 
 /** A small log in which every kind of record occurs, and in which nothing is wrong. */
 export const wholeLog = async (): Promise<Scenario> => {
@@ -49,6 +50,26 @@ export const wholeLog = async (): Promise<Scenario> => {
   await ledger.removePolicy('daily')
   await ledger.approve('daily', 2)
   await ledger.pass(1).spend({ id: 'a-7', unit: 'u-5', ...query })
+  await fromTopics(ledger, query)
   await ledger.revoke('emitter-1')
+  await ledger.declareGap()
   return ledger
+}
+
+/** Messages that are decided, invalid, quarantined, charged, dismissed and lost; one stays unresolved. */
+const fromTopics = async (ledger: Scenario, query: JsonObject): Promise<void> => {
+  const emitter = { ...trainer, token: '' }
+  await ledger.pass(1).spend({ id: 'k-1', unit: 'u-6', ...query }, emitter, messageAt(0))
+  await ledger.spend({ id: 'k-2', ...query }, emitter, messageAt(1))
+  const many = Array.from({ length: 120 }, (_, index) => `many-${index}`)
+  await ledger.spend({ id: 'k-3', units: many, ...query, analyst: 'yan' }, emitter, messageAt(2))
+  const charged = await ledger.quarantine(messageAt(3))
+  const dismissed = await ledger.quarantine(messageAt(4))
+  await ledger.quarantine(messageAt(9))
+  await ledger.recordOffsets(20n)
+  await ledger.chargeQuarantined(charged, { id: 'k-4', unit: 'u-6', ...query })
+  await ledger.dismiss(dismissed)
+  await ledger.resetTopic(100n)
+  await ledger.reserve({ id: 'k-5', unit: 'u-6', ...query, expiresInSeconds: 60 }, emitter, messageAt(100))
+  await ledger.settle('k-5', { count: '1' }, emitter, messageAt(101))
 }

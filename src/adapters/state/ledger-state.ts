@@ -4,7 +4,15 @@ import type { Balance } from '../../budget/balance.js'
 import type { SpendPart } from '../../budget/events.js'
 import type { Attribute } from '../../budget/policy.js'
 import { emptyRegistry, type Registry } from '../../budget/registry.js'
-import { type BudgetRef, BudgetState, type KeyFamily, type Reservation } from '../../budget/state.js'
+import {
+  type BudgetRef,
+  BudgetState,
+  type KeyFamily,
+  type PartitionOffset,
+  type Reservation,
+  type TopicOffset,
+  type Unresolved,
+} from '../../budget/state.js'
 import { unitOfKey } from '../../budget/targets.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { sqliteCode } from '../sqlite-file.js'
@@ -14,6 +22,7 @@ import { type ChunkSink, type ChunkSource, jsonChunk, onlyJson, type Saved } fro
 import { KeyTable } from './key-table.js'
 import { NameTable } from './name-table.js'
 import { OpenReservations } from './open-reservations.js'
+import { QuarantineTable } from './quarantine-table.js'
 import { registryFromJson, registryToJson } from './registry-json.js'
 import { StateFile, type StateHead } from './state-file.js'
 import type { StatePosition } from './state-position.js'
@@ -36,6 +45,8 @@ export class LedgerState extends BudgetState {
   readonly #keys: KeyTable
   readonly #history: UnitHistory
   readonly #reservations = new OpenReservations()
+  readonly #quarantine = new QuarantineTable()
+  readonly #offsets = new Map<string, PartitionOffset>()
   readonly #index = new BudgetIndex()
   readonly #tables = new Map<string, Map<number, BalanceTable>>()
   readonly #tableList: BalanceTable[] = []
@@ -201,6 +212,40 @@ export class LedgerState extends BudgetState {
     })
   }
 
+  offset(topic: string, partition: number): TopicOffset | undefined {
+    return this.#offsets.get(partitionName(topic, partition))
+  }
+
+  setOffset(topic: string, partition: number, { next, digest }: TopicOffset): void {
+    this.#offsets.set(partitionName(topic, partition), { topic, partition, next, digest })
+  }
+
+  /** How far every partition is handled, in no particular order. */
+  offsets(): IterableIterator<PartitionOffset> {
+    return this.#offsets.values()
+  }
+
+  unresolved(seq: number): Unresolved | undefined {
+    return this.#quarantine.get(seq)
+  }
+
+  setUnresolved(unresolved: Unresolved): void {
+    this.#quarantine.set(unresolved)
+  }
+
+  resolve(seq: number): void {
+    this.#quarantine.remove(seq)
+  }
+
+  /** Messages that wait to be resolved, rising, above `after`, at most `limit`. */
+  quarantine(page: { readonly after: number; readonly limit: number }): readonly Unresolved[] {
+    return this.#quarantine.list(page)
+  }
+
+  get unresolvedCount(): number {
+    return this.#quarantine.size
+  }
+
   count(type: string, times = 1): void {
     this.#counts.set(type, (this.#counts.get(type) ?? 0) + times)
   }
@@ -240,14 +285,15 @@ export class LedgerState extends BudgetState {
   }
 
   #parts(): readonly Saved[] {
-    return [this.#names, ...this.#tableList, this.#keys, this.#history, this.#reservations]
+    return [this.#names, ...this.#tableList, this.#keys, this.#history, this.#reservations, this.#quarantine]
   }
 
   #save(sink: ChunkSink, flush: number): void {
     for (const part of this.#parts()) part.save(sink, flush)
     if (this.registry !== this.#savedRegistry) sink.put(REGISTRY, 0, jsonChunk(registryToJson(this.registry)))
     const sizes = { names: this.#names.size, keys: this.#keys.size }
-    sink.put(REST, 0, jsonChunk({ sizes, counts: [...this.#counts], pending: this.pending } satisfies Rest))
+    const offsets = [...this.#offsets.values()].map(({ next, ...entry }) => ({ ...entry, next: String(next) }))
+    sink.put(REST, 0, jsonChunk({ sizes, counts: [...this.#counts], pending: this.pending, offsets } satisfies Rest))
   }
 
   #load(file: StateFile, { ledger, flush, position }: StateHead): void {
@@ -261,6 +307,7 @@ export class LedgerState extends BudgetState {
     this.#keys.load(file, sizes.keys)
     this.#history.load(file)
     this.#reservations.load(file)
+    this.#quarantine.load(file)
     file.checkComplete()
     this.#flushes = flush
     this.#position = position
@@ -271,6 +318,9 @@ export class LedgerState extends BudgetState {
     this.#savedRegistry = this.registry
     const rest = onlyJson(file, REST) as Rest
     for (const [type, times] of rest.counts) this.#counts.set(type, times)
+    for (const { topic, partition, next, digest } of rest.offsets) {
+      this.setOffset(topic, partition, { next: BigInt(next), digest })
+    }
     this.pending = rest.pending
     return rest
   }
@@ -284,7 +334,10 @@ interface Rest {
   readonly sizes: { readonly names: number; readonly keys: number }
   readonly counts: readonly (readonly [type: string, times: number])[]
   readonly pending: readonly SpendPart[]
+  readonly offsets: readonly (Omit<PartitionOffset, 'next'> & { readonly next: string })[]
 }
+
+const partitionName = (topic: string, partition: number): string => `${partition} ${topic}`
 
 const busy = (path: string, cause: unknown): LedgerError =>
   new LedgerError('STATE_BUSY', `${path} is in use by another program`, {

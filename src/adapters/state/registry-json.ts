@@ -7,12 +7,10 @@ interface WireRegistry extends Omit<Registry, 'policies' | 'active' | 'tokens'> 
   readonly tokens: readonly (readonly [token: string, entry: TokenEntry])[]
 }
 
-export const registryToJson = ({ ledger, policies, tokens, halts, violations }: Registry): WireRegistry => ({
-  ledger,
+export const registryToJson = ({ active: _, policies, tokens, ...plain }: Registry): WireRegistry => ({
+  ...plain,
   policies: [...policies],
   tokens: [...tokens],
-  halts,
-  violations,
 })
 
 export const registryFromJson = (value: unknown): Registry => {

@@ -9,7 +9,7 @@ import type { SpendPart } from '../../../src/budget/events.js'
 import { activePolicies } from '../../../src/budget/evolve-registry.js'
 import type { Attribute } from '../../../src/budget/policy.js'
 import { emptyRegistry, type Registry } from '../../../src/budget/registry.js'
-import type { BudgetState } from '../../../src/budget/state.js'
+import type { BudgetState, PartitionOffset } from '../../../src/budget/state.js'
 import { policyTerms } from '../../budget/test-ledger.js'
 import { NaiveState } from '../../support/naive-state.js'
 import { temporaryFolder } from '../../support/temporary-folder.js'
@@ -166,6 +166,36 @@ const changes: fc.Arbitrary<Step> = fc.oneof(
     ),
   },
   {
+    weight: 2,
+    arbitrary: fc
+      .tuple(fc.constantFrom('spends', 'a b'), fc.nat(2), fc.bigInt(0n, 2n ** 63n), fc.boolean())
+      .map(([topic, partition, next, known]) =>
+        both((state) => state.setOffset(topic, partition, { next, digest: known ? 'd'.repeat(32) : null })),
+      ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom(1, 3, 700).map((count): Step => {
+      const add = both((state, seq) => state.setUnresolved({ seq, dismissal: null }))
+      return (model) => {
+        for (let index = 0; index < count; index++) add(model)
+      }
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(fc.nat(3000), fc.constantFrom(1, 800), fc.boolean()).map(([from, count, dismiss]): Step => {
+      return ({ state, now }) => {
+        for (const { seq } of now.quarantine({ after: -1, limit: 1e6 }).slice(from, from + count)) {
+          for (const each of [state, now]) {
+            if (dismiss) each.setUnresolved({ seq, dismissal: { reason: `no spend ${from}`, proposedBy: 'ü' } })
+            else each.resolve(seq)
+          }
+        }
+      }
+    }),
+  },
+  {
     weight: 1,
     arbitrary: fc.nat(3).map((count) =>
       both((state) => {
@@ -303,6 +333,19 @@ const expectSame = (state: LedgerState, naive: NaiveState): void => {
     const page = open.filter(({ seq }) => seq > after).slice(0, limit)
     expect(state.openReservations({ after, limit })).toEqual(page)
   }
+  for (const topic of ['spends', 'a b']) {
+    for (const partition of [0, 1, 2]) expect(state.offset(topic, partition)).toEqual(naive.offset(topic, partition))
+  }
+  expect([...state.offsets()].sort(byName)).toEqual([...naive.offsets()].sort(byName))
+  expect(state.unresolvedCount).toBe(naive.unresolvedCount)
+  for (const page of [
+    { after: -1, limit: 1e6 },
+    { after: 40, limit: 3 },
+    { after: 900, limit: 1200 },
+  ]) {
+    expect(state.quarantine(page)).toEqual(naive.quarantine(page))
+  }
+  for (let seq = 0; seq < 40; seq++) expect(state.unresolved(seq)).toEqual(naive.unresolved(seq))
   for (const second of ['00', '05', '20']) {
     for (const limit of [0, 1, 3, 100]) {
       const instant = `2026-01-05T00:00:${second}.000Z`
@@ -319,6 +362,9 @@ const expectSame = (state: LedgerState, naive: NaiveState): void => {
 }
 
 const bySeq = (one: { readonly seq: number }, other: { readonly seq: number }): number => one.seq - other.seq
+
+const byName = (one: PartitionOffset, other: PartitionOffset): number =>
+  `${one.topic} ${one.partition}` < `${other.topic} ${other.partition}` ? -1 : 1
 
 const sortedRefs = (refs: ReturnType<NaiveState['unitBudgets']>): readonly string[] =>
   refs.map(({ policy, generation, key }) => JSON.stringify([policy, generation, key])).sort()
