@@ -18,7 +18,7 @@ import { TimeKeeper } from './ledger/clock.js'
 import { LedgerError } from './ledger/errors.js'
 import type { EventStore } from './ledger/event-store.js'
 import { decodeRecord } from './ledger/record.js'
-import { Writer } from './ledger/writer.js'
+import { type Appended, Writer } from './ledger/writer.js'
 
 /** The files of a data directory that this module names. */
 const LOG = 'ledger.db'
@@ -140,6 +140,7 @@ class OpenService implements Service {
   #flushed: number
   #fatal: Error | undefined
   #fatalListener: (error: Error) => void = () => {}
+  #appendListener: (appended: Appended) => void = () => {}
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -218,6 +219,10 @@ class OpenService implements Service {
     return doubt === undefined ? [] : [doubt]
   }
 
+  onAppend(listener: (appended: Appended) => void): void {
+    this.#appendListener = listener
+  }
+
   onFatal(listener: (error: Error) => void): void {
     this.#fatalListener = listener
     if (this.#fatal !== undefined) listener(this.#fatal)
@@ -250,6 +255,7 @@ class OpenService implements Service {
       position: chain?.position,
       maxBatch: configuration.maxBatch,
       maxWaiting: configuration.maxWaiting,
+      onAppend: (appended) => this.#appendListener(appended),
       onFatal: (error) => {
         this.#fatal = error
         this.#fatalListener(error)

@@ -2,6 +2,7 @@ import type { Prior } from '../budget/context.js'
 import type { BudgetRef, BudgetState, PartitionOffset, Reservation, Unresolved } from '../budget/state.js'
 import type { Position } from '../ledger/block.js'
 import type { EventStore } from '../ledger/event-store.js'
+import type { Appended } from '../ledger/writer.js'
 import type { Ledger } from './ledger.js'
 
 /** The committed state with what only queries ask. */
@@ -49,6 +50,8 @@ export abstract class Service {
   /** Takes the wall clock as it is now for right; the caller records it. */
   abstract confirmClock(): void
   abstract readiness(): readonly NotReady[]
+  /** Called after every durable append, before its answers leave. */
+  abstract onAppend(listener: (appended: Appended) => void): void
   /** Called with the error that ended the writer: the process has to end. */
   abstract onFatal(listener: (error: Error) => void): void
   /** Takes no more commands, finishes those that wait, flushes the derived state, and lets go of the directory. */

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common'
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { Service } from '../application/service.js'
+import type { Appended } from '../ledger/writer.js'
 
 /** Record types that answer a request, by what became of it. */
 const DECISIONS: Readonly<Record<string, { readonly kind: string; readonly outcome: string }>> = {
@@ -37,6 +38,7 @@ export class Metrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
       registers,
     })
+    service.onAppend(appendsIn(registers))
     for (const { name, help, value } of gaugesOf(service)) {
       new Gauge({
         name,
@@ -74,6 +76,35 @@ export class Metrics {
   }
 }
 
+const SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
+
+/** Histograms of the durable appends; whoever calls what this returns adds one. */
+const appendsIn = (registers: Registry[]): ((appended: Appended) => void) => {
+  const duration = new Histogram({
+    name: 'epsilon_append_duration_seconds',
+    help: 'Time that the store took to make an append durable.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers,
+  })
+  const commands = new Histogram({
+    name: 'epsilon_append_commands',
+    help: 'Commands that one append answered.',
+    buckets: SIZES,
+    registers,
+  })
+  const records = new Histogram({
+    name: 'epsilon_append_records',
+    help: 'Records that one append wrote.',
+    buckets: SIZES,
+    registers,
+  })
+  return (appended) => {
+    duration.observe(appended.durationMs / 1000)
+    commands.observe(appended.commands)
+    records.observe(appended.records)
+  }
+}
+
 const gaugesOf = (service: Service) => [
   { name: 'epsilon_head_seq', help: 'Number of the last record.', value: () => service.position().seq },
   {
@@ -87,6 +118,11 @@ const gaugesOf = (service: Service) => [
     name: 'epsilon_violations',
     help: 'Reports that took a guarantee beyond its cap.',
     value: () => service.state.registry.violations.length,
+  },
+  {
+    name: 'epsilon_open_reservations',
+    help: 'Reservations neither settled, released nor expired.',
+    value: () => service.state.openReservationCount,
   },
   { name: 'epsilon_halts', help: 'Halts in force.', value: () => service.state.registry.halts.length },
   { name: 'epsilon_policies', help: 'Policies in force.', value: () => service.state.registry.active.length },

@@ -44,6 +44,11 @@ export class TimeKeeper {
     return new Date(Math.max(this.trusted(), this.lastMs)).toISOString()
   }
 
+  /** Milliseconds from an arbitrary start, for how long something takes; no step of the wall clock shows in it. */
+  monotonic(): number {
+    return this.clock.monotonic()
+  }
+
   /** Takes note of a record that somebody else wrote. */
   follow(at: string): void {
     this.lastMs = Math.max(this.lastMs, Date.parse(at))

@@ -47,6 +47,15 @@ export interface Decider<Command, Answer> {
   follow(block: Block): void
 }
 
+/** One durable append, for whoever watches the store. */
+export interface Appended {
+  /** Commands that it answered, and records that it wrote. */
+  readonly commands: number
+  readonly records: number
+  /** How long the store took until they were durable. */
+  readonly durationMs: number
+}
+
 export interface WriterOptions<Command, Answer> {
   readonly store: EventStore
   readonly decider: Decider<Command, Answer>
@@ -61,6 +70,8 @@ export interface WriterOptions<Command, Answer> {
   readonly maxBatchBytes?: number
   /** Commands that may wait, 50,000 where nothing is said. */
   readonly maxWaiting?: number
+  /** Called after every append that was kept, before its answers leave. Must not throw. */
+  readonly onAppend?: (appended: Appended) => void
   /** Called once, when an append failed or an invariant broke: end the process. */
   readonly onFatal: (error: LedgerError) => void
 }
@@ -167,7 +178,7 @@ export class Writer<Command, Answer> {
 
   /** Commands leave the queue when they are answered; whatever else happens, the next batch begins with them again. */
   private async writeBatch(tickets: readonly Ticket<Command, Answer>[]): Promise<void> {
-    const { decider } = this.options
+    const { decider, timeKeeper, onAppend } = this.options
     const preparing = decider.prepare(tickets.map((ticket) => ticket.command))
     if (preparing !== undefined) await preparing
     const draft = decider.draft()
@@ -175,10 +186,13 @@ export class Writer<Command, Answer> {
     if (batch instanceof Unwritable) return this.dropUnwritable(batch)
     const blocks = batch.builder.blocks()
     if (blocks.length > 0) {
+      const startedMs = timeKeeper.monotonic()
       const position = await this.append(blocks)
       if (position === undefined) return this.follow()
+      const durationMs = timeKeeper.monotonic() - startedMs
       draft.commit(position)
       this.at = position
+      onAppend?.({ commands: batch.outcomes.length, records: recordsIn(blocks), durationMs })
     }
     this.fruitlessConflicts = 0
     // An answer leaves only after its records are durable. A crash between the two costs budget, never privacy.
@@ -316,6 +330,9 @@ class Unwritable {
     readonly error: LedgerError,
   ) {}
 }
+
+const recordsIn = (blocks: readonly Block[]): number =>
+  blocks.reduce((records, { first, last }) => records + last - first + 1, 0)
 
 /** A store that knows of an append may need a moment until it can be read. */
 const MOST_FRUITLESS_CONFLICTS = 8

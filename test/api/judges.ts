@@ -68,6 +68,7 @@ export interface Verdict {
 /** Runs a judge and collects all that it says. */
 export const run = (command: string, args: readonly string[], input = ''): Promise<Verdict> =>
   new Promise((resolve, reject) => {
+    mkdirSync(CACHE, { recursive: true })
     const child = spawn(command, args, {
       cwd: CACHE,
       env: {

@@ -91,6 +91,25 @@ test('the table of codes has every code of the program with its status, and no o
   )
 })
 
+test('the table of metrics has every metric of the program with its type, labels and meaning, and no other', async () => {
+  await ask('anyone', 'GET', '/health/live', undefined)
+  const text = await (await ask('operator', 'GET', '/metrics', undefined)).text()
+  const named = (name: string): string => new RegExp(`^# HELP ${name} (.*)$`, 'm').exec(text)?.[1] ?? ''
+  const labels = (name: string): string => {
+    const sample = new RegExp(`^${name}(?:_count)?\\{(.*)\\} `, 'm').exec(text)?.[1] ?? ''
+    return [...sample.matchAll(/(\w+)="/g)].map(([, label]) => `\`${label}\``).join(', ')
+  }
+  const metrics = [...text.matchAll(/^# TYPE (epsilon_\w+) (\w+)$/gm)].map(([, name = '', type = '']) => [
+    `\`${name}\``,
+    type,
+    labels(name),
+    named(name),
+  ])
+  const section = sectionNamed(PAGE, 3, 'GET /metrics').text
+  expect([...tableRows(section)].sort()).toEqual(metrics.sort())
+  for (const [, name] of section.matchAll(/`((?:process|nodejs)_\w+)`/g)) expect(named(name ?? '')).not.toBe('')
+})
+
 interface Exchange {
   readonly role: string
   readonly method: string

@@ -248,7 +248,30 @@ test('metrics tell what was decided', async () => {
   expect(text).toMatch(/^epsilon_ready 1$/m)
   expect(text).toMatch(/^epsilon_decisions_total\{kind="spend",outcome="accepted"\} [1-9]/m)
   expect(text).toMatch(/route="\/v1\/spends"/)
+  expect(text).toMatch(/^epsilon_open_reservations 0$/m)
   expect(text).not.toContain('olaf')
+})
+
+test('metrics tell how long appends take, and what they hold', async () => {
+  const figure = async (name: string): Promise<number> => {
+    const { text } = await auditor.get('/metrics')
+    return Number(new RegExp(`^${name} ([\\d.e-]+)$`, 'm').exec(text)?.[1])
+  }
+  const names = ['duration_seconds_count', 'duration_seconds_sum', 'commands_sum', 'records_sum'] as const
+  const figures = () => Promise.all(names.map((name) => figure(`epsilon_append_${name}`)))
+  const [count = 0, seconds = 0, commands = 0, records = 0] = await figures()
+  expect(count).toBeGreaterThan(0)
+  const spends = [
+    ...['timed-1', 'timed-2'].map((id) => ({ id, unit: id, ...EVERYWHERE, ...costing('0.1') })),
+    { id: 'timed-1', unit: 'timed-1', ...EVERYWHERE, ...costing('0.1') },
+  ]
+  const startedMs = performance.now()
+  expect((await emitter.post('/v1/spends/batch', { spends })).status).toBe(200)
+  const answeredAfterMs = performance.now() - startedMs
+  const [after = 0, later = 0, ...sizes] = await figures()
+  expect([after, ...sizes]).toEqual([count + 1, commands + 3, records + 2])
+  expect(later).toBeGreaterThan(seconds)
+  expect((later - seconds) * 1000).toBeLessThan(answeredAfterMs)
 })
 
 test('closing answers what is in flight, and the same directory opens again', async () => {

@@ -6,7 +6,7 @@ import { ChainCheck, type CheckedRecord } from '../../src/ledger/chain.js'
 import { TimeKeeper } from '../../src/ledger/clock.js'
 import { LedgerError } from '../../src/ledger/errors.js'
 import type { EventStore } from '../../src/ledger/event-store.js'
-import { Writer, type WriterOptions } from '../../src/ledger/writer.js'
+import { type Appended, Writer, type WriterOptions } from '../../src/ledger/writer.js'
 import { Counter, type CounterAnswer, type CounterCommand } from '../support/counter.js'
 import { FaultyStore } from '../support/faulty-store.js'
 import { blocksOf, epochAfter } from '../support/logs.js'
@@ -386,4 +386,23 @@ test('writing nothing is answered with nothing', async () => {
   const { writer } = writerOn(new MemoryStore(), 100)
   expect(await writer.writeAll([])).toEqual([])
   await writer.idle()
+})
+
+test('every append that was kept is told, with what it held and how long the store took', async () => {
+  const store = new FaultyStore(new MemoryStore())
+  const told: Appended[] = []
+  const { writer, clock } = writerOn(store, 100, { onAppend: (appended) => told.push(appended) })
+  const release = store.hold()
+  const many = writer.writeAll([add(1), { kind: 'reject' }, { kind: 'add', amount: 1, times: 3 }, { kind: 'look' }])
+  while (store.appends === 0) await turns(1)
+  clock.pass(7)
+  clock.step(3_600_000)
+  release()
+  await many
+  expect(told).toEqual([{ commands: 4, records: 4, durationMs: 7 }])
+  await writer.write({ kind: 'look' })
+  expect(told).toHaveLength(1)
+  store.plan.push('lost')
+  await expect(writer.write(add(1))).rejects.toMatchObject({ code: 'APPEND_UNCERTAIN' })
+  expect(told).toHaveLength(1)
 })
