@@ -42,9 +42,10 @@ test('answers nobody while it is frozen, and everybody when it goes on', async (
   expect(answered).toBe(2)
 })
 
-test('is killed with the processes that serve its connections', async () => {
+test('is killed with the processes that serve its connections, which cannot end by themselves while they are frozen', async () => {
   const { rows } = await (await connect()).query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   const { pid } = rows[0]!
+  server().freeze()
   expect(isAlive(pid)).toBe(true)
   await server().kill9()
   expect(isAlive(pid)).toBe(false)
