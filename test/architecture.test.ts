@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'recovery',
     'application',
     'adapters',
+    'kafka',
     'configuration',
     'composition',
   ],
@@ -44,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PURE = ['accounting', 'budget', 'ledger', 'projections', 'recovery']
 /** What messages look like is decided by functions that are told everything, as in the pure folders. */
 const FORMATS =
-  /^src\/kafka\/(?:wire-message|carried-event|cloud-event|message|message-digest|decision-message|journal-message|dead-letter-message)\.ts$/
+  /^src\/kafka\/(?:wire-message|carried-event|cloud-event|message|message-cause|quarantined-message|message-digest|decision-message|journal-message|dead-letter-message)\.ts$/
 const WITH_NEST = ['application', 'http', 'kafka', 'app.module', 'main']
 const WITH_IO = ['adapters', 'http', 'kafka', 'cli', 'composition', 'main']
 /** The one import that reaches from the command line into Nest, and it is made only when `serve` runs. */

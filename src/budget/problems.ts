@@ -9,13 +9,16 @@ import type { Problem, RequestInvalid, SpendRefused } from './events.js'
  * codes are stable.
  */
 export const REQUEST_PROBLEMS = {
-  FORBIDDEN: [403, 'The token does not allow this'],
+  MALFORMED: [400, 'The request could not be read'],
+  FORBIDDEN: [403, 'Whoever asks may not do this'],
   NOT_FOUND: [404, 'There is no such thing'],
   BUDGET_EXHAUSTED: [409, 'A budget has too little left'],
   COST_INFINITE: [409, 'The release has no finite cost'],
   RESERVATION_CLOSED: [409, 'The reservation is closed'],
   VERSION_MISMATCH: [412, 'The policy has another version'],
   PROPOSAL_MISMATCH: [412, 'Something else waits for approval'],
+  TOO_LARGE: [413, 'The body is too large'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'The body is not JSON'],
   INVALID: [422, 'The request is not valid'],
   INVALID_NUMBER: [422, 'Not a number of the accepted form'],
   OUT_OF_RANGE: [422, 'A value is out of range'],
@@ -32,9 +35,12 @@ export const REQUEST_PROBLEMS = {
   HALTED: [503, 'Spending is halted'],
   CLOCK_UNCERTAIN: [503, 'The clock cannot be trusted'],
 } as const satisfies Record<
-  RejectionCode | AccountingErrorCode | SpendRefused['code'],
+  BodyProblemCode | RejectionCode | AccountingErrorCode | SpendRefused['code'],
   readonly [status: number, title: string]
 >
+
+/** A body that cannot be read at all. */
+export type BodyProblemCode = 'MALFORMED' | 'TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'
 
 export type RequestProblemCode = keyof typeof REQUEST_PROBLEMS
 

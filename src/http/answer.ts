@@ -1,7 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { Ledger, Outcome } from '../application/ledger.js'
-import type { Answered } from '../budget/decider.js'
-import type { ProblemDocument } from '../budget/problems.js'
+import { refusalDocument } from '../budget/refusal.js'
 import type { JsonObject } from '../ledger/record.js'
 import { PROBLEM_TYPE, problem, problemOf, RETRY_AFTER_SECONDS, withErrors } from './problem.js'
 
@@ -18,26 +17,14 @@ export const replyOf = (outcome: Outcome, accepted: number, ledger: Ledger): Rep
     const body = problem(outcome.code, outcome.detail, withErrors(outcome.errors))
     return { status: body.status, body, replayed: false }
   }
+  const { event, replayed } = outcome
   const shown = ledger.shown(outcome)
-  const body = shown['decision'] === 'refused' ? refusal(outcome, shown) : shown
-  return { status: body === shown ? accepted : 409, body, replayed: outcome.replayed }
+  if (event.type !== 'SpendRefused' && event.type !== 'ReservationRefused') {
+    return { status: accepted, body: shown, replayed }
+  }
+  const body = refusalDocument(event.data, shown)
+  return { status: body.status, body, replayed }
 }
-
-/** A refusal is a problem document with the same facts as any decision. */
-const refusal = ({ event }: Answered, shown: JsonObject): ProblemDocument => {
-  if (event.type !== 'SpendRefused' && event.type !== 'ReservationRefused')
-    throw new RangeError(`${event.type} refuses nothing`)
-  const { code, failing, failingCount, largestCount } = event.data
-  const first = failing[0]
-  const where = first === undefined ? '' : `, first policy ${first.policy} key ${JSON.stringify(first.key)}`
-  const detail =
-    code === 'COST_INFINITE'
-      ? `the release has no finite cost in ${numberOf(failingCount)}${where}`
-      : `too little is left in ${numberOf(failingCount)}${where}; the largest count that fits is ${largestCount}`
-  return problem(code, detail, shown)
-}
-
-const numberOf = (budgets: number): string => (budgets === 1 ? '1 budget' : `${budgets} budgets`)
 
 /** Sets status and headers, and returns the body. */
 export const send = (reply: FastifyReply, { status, body, replayed }: Reply): JsonObject => {

@@ -6,11 +6,8 @@ import type { JsonObject } from '../ledger/record.js'
 /** Status and title of every problem that an answer can name (RFC 9457). The codes are stable. */
 export const PROBLEMS = {
   ...REQUEST_PROBLEMS,
-  MALFORMED: [400, 'The request could not be read'],
   UNAUTHENTICATED: [401, 'No valid token'],
   METHOD_NOT_ALLOWED: [405, 'The method is not allowed here'],
-  TOO_LARGE: [413, 'The body is too large'],
-  UNSUPPORTED_MEDIA_TYPE: [415, 'The body is not JSON'],
   INTERNAL: [500, 'Something went wrong inside'],
   BUSY: [503, 'Too many requests wait'],
   NOT_READY: [503, 'The service is not ready'],

@@ -1,4 +1,5 @@
 import { JSON_TYPE, MOST_BODY_BYTES, readJson, readUtf8 } from '../application/json-text.js'
+import type { BodyProblemCode } from '../budget/problems.js'
 import { headerValues, type ReceivedMessage } from './wire-message.js'
 
 /** An event as either mode of the Kafka protocol binding carries it, before anybody has looked at what it says. */
@@ -19,7 +20,7 @@ export type Data = { readonly value: unknown } | Flaw
 
 /** What is wrong with an event whose sender, id and type are known; the codes are those of HTTP. */
 export interface Flaw {
-  readonly code: 'MALFORMED' | 'TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE' | 'INVALID'
+  readonly code: BodyProblemCode | 'INVALID'
   readonly detail: string
 }
 
