@@ -6,12 +6,12 @@ import { GAP_DECLARED } from '../../src/ledger/chain.js'
 export const instant = (index: number): string => new Date(Date.UTC(2026, 0, 1) + index * 1_000).toISOString()
 
 /** One block of `count` plausible records after `after`. */
-export const blockAfter = (after: Position | undefined, count: number, note = 'ü'): Block => {
+export const blockAfter = (after: Position | undefined, count: number, note = 'ü', epoch = 0): Block => {
   const builder = new BlockBuilder(after)
   for (let index = 0; index < count; index++) {
     const seq = builder.nextSeq
     const data = { amount: `${seq * 7}`, note: `${note} ${seq}`, nested: { on: true, list: [1, null, 'a"b'] } }
-    builder.add({ at: instant(seq), by: 'service:test', cause: { kind: 'http' }, data, epoch: 0, type: 'Noted', v: 1 })
+    builder.add({ at: instant(seq), by: 'service:test', cause: { kind: 'http' }, data, epoch, type: 'Noted', v: 1 })
   }
   const [block] = builder.blocks()
   if (block === undefined) throw new Error('a block has at least one record')
