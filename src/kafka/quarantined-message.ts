@@ -1,0 +1,56 @@
+import type { MessageQuarantined } from '../budget/events.js'
+import { cut } from '../budget/problems.js'
+import type { KafkaCause } from '../ledger/record.js'
+import { type Envelope, UNREADABLE } from './cloud-event.js'
+import type { ReceivedMessage } from './wire-message.js'
+
+/** Why a message is quarantined. The codes are stable. */
+export const QUARANTINE_REASONS = {
+  ...UNREADABLE,
+  UNKNOWN_TYPE: 'a CloudEvent of a type that asks for nothing here',
+  REPORT_INVALID: 'a report that cannot be accounted; the detail begins with the code that HTTP would answer',
+} as const
+
+export type QuarantineReason = keyof typeof QUARANTINE_REASONS
+
+/** To be recorded once the bytes are on the dead-letter topic. */
+export interface Quarantine {
+  readonly request: 'quarantine'
+  readonly message: MessageQuarantined
+  readonly cause: KafkaCause
+}
+
+/** The record of a message that may be a spend, and that nobody can account; `known` is what could be read of it. */
+export const quarantined = (
+  { value, key }: ReceivedMessage,
+  cause: KafkaCause,
+  reason: QuarantineReason,
+  detail: string,
+  { source, id, type }: Partial<Envelope>,
+): Quarantine => ({
+  request: 'quarantine',
+  message: {
+    reason,
+    detail: cut(detail, MOST_DETAIL),
+    bytes: value?.length ?? 0,
+    key: key === null ? null : key.subarray(0, MOST_KEY_BYTES).toString('base64'),
+    ...(source === undefined ? {} : { source }),
+    ...(id === undefined ? {} : { id }),
+    ...(type === undefined ? {} : { ceType: type }),
+  },
+  cause,
+})
+
+/** A report that was read, and that the ledger could not account: `code` is what HTTP would answer. */
+export const rejectedReport = (
+  message: ReceivedMessage,
+  cause: KafkaCause,
+  { source, id }: { readonly source: string; readonly id: string },
+  { code, detail }: { readonly code: string; readonly detail: string },
+): Quarantine => {
+  const known = { source, id, type: 'epsilon.report.v1' }
+  return quarantined(message, cause, 'REPORT_INVALID', `${code}: ${detail}`, known)
+}
+
+const MOST_DETAIL = 2_000
+const MOST_KEY_BYTES = 256
