@@ -52,6 +52,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     does: "the public key that checks this ledger's proofs",
     load: () => import('./keys.js'),
   },
+  topics: {
+    usage: '[--kafka HOST:PORT,…] [--apply [--partitions 6]]',
+    does: 'what the topics of Kafka need beside what they have; makes what is missing',
+    load: () => import('./topics.js'),
+  },
   doctor: {
     usage: '--data DIR',
     does: 'what an operator should know about a data directory',

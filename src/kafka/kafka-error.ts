@@ -12,7 +12,8 @@ export const kafkaError = (error: unknown, doing: string): LedgerError => {
   const { code, hint, retry } = KINDS.find(({ matches }) => reasons.some((reason) => matches(reason))) ?? OTHER
   const said = reasons.find(({ type }) => type !== undefined) ?? reasons.at(-1)
   const what = said?.type === undefined ? (said?.message ?? String(error)) : `${said.type}: ${said.message}`
-  return new LedgerError(code, `${doing} failed: ${what}`, { retry, hint, cause: error, exitCode: 3 })
+  const exitCode = code === 'KAFKA_LOGIN_FAILED' ? 12 : 3
+  return new LedgerError(code, `${doing} failed: ${what}`, { retry, hint, cause: error, exitCode })
 }
 
 interface Reason {
@@ -25,12 +26,16 @@ interface Reason {
 /** The library wraps errors in errors; the innermost one comes last. */
 const reasonsOf = (error: unknown): readonly Reason[] => {
   const reasons: Reason[] = []
-  for (let at = error; at instanceof Error && reasons.length < 10; at = at.cause) {
+  for (let at = error; at instanceof Error && reasons.length < 10; at = innerOf(at)) {
     const { type } = at as Error & { readonly type?: unknown }
     reasons.push({ name: at.name, message: at.message, type: typeof type === 'string' ? type : undefined })
   }
   return reasons
 }
+
+/** What an error stands for: its cause, or the first of several that came together. */
+const innerOf = (error: Error): unknown =>
+  error.cause ?? (error as Error & { readonly errors?: readonly unknown[] }).errors?.[0]
 
 interface Kind {
   readonly code: string
@@ -60,7 +65,7 @@ const KINDS: readonly Kind[] = [
   {
     code: 'KAFKA_FORBIDDEN',
     retry: 'never',
-    hint: "Grant the ledger's user what docs/kafka.md lists.",
+    hint: "Grant the ledger's user the rights that docs/runbooks/kafka.md lists.",
     matches: ({ type }) => type?.endsWith('_AUTHORIZATION_FAILED') ?? false,
   },
   {
