@@ -18,6 +18,8 @@ class Bench {
   readonly fatal: LedgerError[] = []
   readonly lines: string[] = []
   head: Position | undefined
+  /** Milliseconds after which a try without an end is given up. */
+  patienceMs = 2
 
   async append(...blocks: readonly Block[]): Promise<void> {
     this.head = await this.store.append(blocks, this.head)
@@ -31,7 +33,7 @@ class Bench {
       producer: new SteadyProducer({
         open: () => this.topic.open(),
         now: () => performance.now(),
-        attemptMs: 2,
+        attemptMs: this.patienceMs,
         pauseMs: 0,
       }),
       start,
@@ -93,6 +95,7 @@ test('through any outage and any restarts a reader finds every block in order, a
 
 test('a record is reached only when its block is acknowledged', async () => {
   const bench = new Bench()
+  bench.patienceMs = 10_000
   let open = (): void => {}
   bench.topic.gate = new Promise((resolve) => {
     open = resolve
@@ -114,6 +117,7 @@ test('a record is reached only when its block is acknowledged', async () => {
 
 test('many small blocks go together, at most 64 in one send', async () => {
   const bench = new Bench()
+  bench.patienceMs = 10_000
   bench.topic.gate = new Promise((resolve) => setTimeout(resolve, 10))
   await bench.append(...blocksOf(...Array.from({ length: 200 }, () => 1)))
   const publisher = bench.publish()
