@@ -1,7 +1,11 @@
 import type { KafkaMessage } from 'kafkajs'
-import type { Block } from '../ledger/block.js'
+import type { Block, Position } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { EventStore } from '../ledger/event-store.js'
+import { GENESIS_PREV } from '../ledger/record.js'
+import { fenced } from '../recovery/journal-fault.js'
+import { JournalLine } from '../recovery/journal-line.js'
+import type { Standing } from '../recovery/start-check.js'
 import { BoundedQueue } from './bounded-queue.js'
 import { type JournalBlock, JournalFault, journalBlock, journalMessage } from './journal-message.js'
 import { pause } from './pause.js'
@@ -15,7 +19,8 @@ export interface JournalParts {
   /** Whole name of the topic. */
   readonly topic: string
   readonly producer: SteadyProducer
-  readonly start: JournalStart
+  /** How far the journal has the log, and where it ended when that was looked at. */
+  readonly start: Standing
   /** Gives each message that the journal's partition has in a range, in order; rejects as `readRange` does. */
   readonly readBack: (range: Range, take: (message: KafkaMessage) => Promise<void>) => Promise<void>
   /** Somebody else writes this ledger, or the log cannot be read: the process has to end. */
@@ -23,20 +28,12 @@ export interface JournalParts {
   readonly log: (line: string) => void
 }
 
-/** Where the journal stands before the first send. */
-export interface JournalStart {
-  /** `seq` of the last record that it has; -1 for none. */
-  readonly after: number
-  /** The offset that its next message gets, as far as anybody knows. */
-  readonly end: bigint
-}
-
 /** One partition: the order of blocks is the order of their messages. */
 export const JOURNAL_PARTITION = 0
 
 /**
- * Blocks in one send. A send may stand in the topic again behind later ones, so whoever looks for the newest block looks at
- * more messages than this.
+ * Blocks in one send. A send may stand in the topic again behind later ones, and all its blocks are void where somebody else
+ * took the place of the first: whoever looks for the end of a journal looks at more messages than this.
  */
 export const MOST_BLOCKS_A_SEND = 64
 
@@ -44,23 +41,26 @@ export const MOST_BLOCKS_A_SEND = 64
  * Writes every block of the log to the journal, in order, the same bytes. What was acknowledged there is on every in-sync
  * replica; what a restart or a lost answer leaves there twice is the same block.
  *
- * The offset of each send says whether somebody else has written in between. Repeats of our own blocks and blocks of other
- * ledgers are passed; another block of this ledger means that a second process or a copy serves it, and is fatal before any
- * position is told.
+ * The offset of each send says whether somebody else has written in between. The first block that follows has its place: where
+ * another process of this ledger took ours, this one is fenced before any position is told. Our own repeats, what a process
+ * that we have overtaken still sends, and other ledgers' blocks are passed.
  */
 export class JournalPublisher {
   readonly #parts: JournalParts
   readonly #reached: Reached
   readonly #blocks = new BoundedQueue<Block>({ items: 4 * MOST_BLOCKS_A_SEND, bytes: 4 * SEND_BYTES })
   readonly #cancel = new AbortController()
+  readonly #line: JournalLine
   #end: bigint
   #trouble: LedgerError | undefined
   #running: Promise<unknown> = Promise.resolve()
 
   constructor(parts: JournalParts) {
     this.#parts = parts
-    this.#reached = new Reached(parts.start.after)
-    this.#end = parts.start.end
+    const { journalled, high } = parts.start
+    this.#reached = new Reached(journalled?.seq ?? -1)
+    this.#line = new JournalLine(journalled ?? NOTHING)
+    this.#end = high
   }
 
   start(): void {
@@ -95,7 +95,8 @@ export class JournalPublisher {
   }
 
   async #collect(): Promise<void> {
-    for await (const block of this.#parts.store.subscribe(this.#parts.start.after + 1, this.#cancel.signal)) {
+    const from = this.#reached.position + 1
+    for await (const block of this.#parts.store.subscribe(from, this.#cancel.signal)) {
       if (!(await this.#blocks.put(block, block.bytes.length))) return
     }
   }
@@ -116,7 +117,8 @@ export class JournalPublisher {
     if (offset < this.#end) return this.#lose(wentBack(topic, offset, this.#end))
     if (offset > this.#end) await this.#inspect({ from: this.#end, to: offset })
     this.#end = offset + BigInt(blocks.length)
-    this.#reached.reach(blocks.at(-1)?.last ?? -1)
+    for (const block of blocks) this.#advance(block)
+    this.#reached.reach(this.#line.end.seq)
   }
 
   /** Looks at what stands between our sends. An outage is waited for; what cannot be seen any more is not passed. */
@@ -128,7 +130,7 @@ export class JournalPublisher {
         return
       } catch (error) {
         if (error instanceof RangeLost) return this.#lose(error)
-        if (!(error instanceof LedgerError) || error.retry === 'after-restart') throw error
+        if (!(error instanceof LedgerError) || error.code === 'FENCED') throw error
         this.#trouble = error
         await pause(READ_AGAIN_MS, this.#cancel.signal)
         this.#cancel.signal.throwIfAborted()
@@ -141,8 +143,16 @@ export class JournalPublisher {
     const theirs = blockIn(message)
     if (theirs instanceof JournalFault) return log(`${topic}: ${theirs.message}`)
     if (theirs.ledger !== ledger) return
-    const ours = await store.blockOf(theirs.block.last)
-    if (ours?.leaf !== theirs.block.leaf) throw fenced(topic, message, theirs, ours)
+    const { epoch, block } = theirs
+    const ours = await store.blockOf(block.last)
+    if (ours?.number === block.number && ours.leaf === block.leaf) return this.#advance(block)
+    const what = `${topic} offset ${message.offset} has records ${block.first} to ${block.last} of epoch ${epoch} (leaf ${block.leaf})`
+    if (this.#line.placeOf(block) !== 'passed') throw fenced(`${what}, which this log does not have`)
+    log(`${what}: a process that was overtaken still writes, and what it says does not count`)
+  }
+
+  #advance(block: Block): void {
+    if (block.number > this.#line.end.block) this.#line.advance(block)
   }
 
   /** Nothing is sent any more until somebody has looked; the ledger goes on, and says that it is not ready. */
@@ -166,6 +176,8 @@ export class JournalPublisher {
   }
 }
 
+/** Where a journal stands that has no block yet. */
+const NOTHING: Position = { block: -1, seq: -1, leaf: GENESIS_PREV }
 const SEND_BYTES = 1024 * 1024
 const READ_AGAIN_MS = 1_000
 
@@ -176,25 +188,6 @@ const blockIn = (message: KafkaMessage): JournalBlock | JournalFault => {
     if (error instanceof JournalFault) return error
     throw error
   }
-}
-
-const fenced = (
-  topic: string,
-  { offset }: KafkaMessage,
-  theirs: JournalBlock,
-  ours: Block | undefined,
-): LedgerError => {
-  const { epoch, block } = theirs
-  const own = ours === undefined ? 'no such record' : `block ${ours.number}, which ends with record ${ours.last}`
-  return new LedgerError(
-    'FENCED',
-    `${topic} offset ${offset} has records ${block.first} to ${block.last} of epoch ${epoch} (leaf ${block.leaf}), and this process has ${own} there`,
-    {
-      retry: 'after-restart',
-      hint: 'Another process writes this ledger, from a copy of its data. Stop both, keep both copies, and see docs/runbooks/kafka.md.',
-      exitCode: 11,
-    },
-  )
 }
 
 const wentBack = (topic: string, offset: bigint, end: bigint): LedgerError =>
