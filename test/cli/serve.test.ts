@@ -141,9 +141,10 @@ test('the last approver token is not revoked by accident, and a lost role comes 
 
 test('a client that hangs up in the middle of its body leaves nothing in the log', async () => {
   const service = await started()
+  const authorization = `authorization: Bearer ${await service.createToken('emitter', 'trainer')}`
   const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
   socket.write(
-    'POST /v1/spends HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"id":',
+    `POST /v1/spends HTTP/1.1\r\nhost: x\r\n${authorization}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"id":`,
   )
   await sleep(100)
   socket.destroy()
