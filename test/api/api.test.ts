@@ -30,6 +30,13 @@ test('redocly finds nothing in the OpenAPI document', async (context) => {
   expect(code, output).toBe(0)
 })
 
+test('redocly finds nothing in the AsyncAPI document', async (context) => {
+  const command = present(redocly(), context)
+  const document = join(process.cwd(), 'docs/asyncapi.yaml')
+  const { code, output } = await run(command, ['lint', document, '--config', join(HERE, 'redocly-topics.yaml')])
+  expect(code, output).toBe(0)
+})
+
 test('promtool finds nothing in the metrics', async (context) => {
   const command = present(promtool(), context)
   const { text } = await operator.get('/metrics')

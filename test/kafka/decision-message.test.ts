@@ -4,55 +4,19 @@ import { answerOf } from '../../src/budget/answer.js'
 import type { Answered } from '../../src/budget/decider.js'
 import { eventOf } from '../../src/budget/event-of.js'
 import type { SpendPart } from '../../src/budget/events.js'
-import { evolve } from '../../src/budget/evolve.js'
-import type { Registry } from '../../src/budget/registry.js'
 import { replyOf } from '../../src/http/answer.js'
 import { readCloudEvent } from '../../src/kafka/cloud-event.js'
-import { type DecisionRecord, decisionMessage } from '../../src/kafka/decision-message.js'
+import { decisionMessage } from '../../src/kafka/decision-message.js'
 import { headerValues } from '../../src/kafka/wire-message.js'
-import { type Example, LEDGER, type Run, run } from '../docs/example-ledger.js'
+import { LEDGER, run } from '../docs/example-ledger.js'
 import { runOfTopics } from '../docs/example-topics.js'
 import { sentAndReceived } from '../support/client-wire.js'
-import { NaiveState } from '../support/naive-state.js'
-
-interface Decided {
-  readonly example: Example
-  readonly decision: DecisionRecord
-  readonly registry: Registry
-}
+import { type Decided, decisionsOf } from '../support/decisions.js'
 
 let decided: readonly Decided[]
 beforeAll(async () => {
   decided = [...decisionsOf(await run()), ...decisionsOf(await runOfTopics())]
 })
-
-const decisionsOf = ({ examples }: Run): readonly Decided[] => {
-  const state = new NaiveState()
-  for (const { record } of examples) evolve(state, eventOf(record), record)
-  const { registry } = state
-  return examples.map((example) => {
-    const { record, leaf } = example
-    return {
-      example,
-      registry,
-      decision: { record, leaf, parts: partsBefore(record.seq, examples), ...openedOf(example, examples) },
-    }
-  })
-}
-
-const partsBefore = (seq: number, examples: readonly Example[]): readonly SpendPart[] => {
-  const before = examples.slice(0, seq)
-  const from = before.findLastIndex(({ record }) => record.type !== 'SpendPart') + 1
-  return before.slice(from).map(({ record }) => record.data as unknown as SpendPart)
-}
-
-const openedOf = ({ record }: Example, examples: readonly Example[]): Pick<DecisionRecord, 'opened'> => {
-  if (record.type !== 'ReservationSettled' && record.type !== 'ReservationReleased') return {}
-  const opened = examples.find(
-    (one) => one.record.type === 'ReservationOpened' && one.record.data['id'] === record.data['id'],
-  )
-  return opened === undefined ? {} : { opened: { event: eventOf(opened.record), parts: [] } }
-}
 
 const byType = (type: string, id?: string): Decided => {
   const found = decided.find(
