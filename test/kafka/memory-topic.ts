@@ -3,7 +3,7 @@ import type { Acknowledged, Outgoing, Sender } from '../../src/kafka/sender.js'
 import { type Range, RangeLost } from '../../src/kafka/tail.js'
 
 /** What happens to one try to send. */
-export type Fate = 'written' | 'answer lost' | 'not written' | 'written late'
+export type Fate = 'written' | 'part written' | 'answer lost' | 'not written' | 'written late'
 
 /** A topic in memory, whose brokers meet tries with the fates they are given, and with success after those. */
 export class MemoryTopic {
@@ -37,7 +37,7 @@ export class MemoryTopic {
   write(messages: readonly Message[]): Acknowledged {
     const acknowledged = new Map<number, bigint>()
     for (const message of messages) {
-      const partition = message.partition ?? partitionOf(message, this.partitions.length)
+      const partition = this.#partitionOf(message)
       const log = this.partitions[partition] as KafkaMessage[]
       if (!acknowledged.has(partition)) acknowledged.set(partition, BigInt(log.length))
       log.push(received(message, log.length))
@@ -51,6 +51,11 @@ export class MemoryTopic {
     for (const message of log.slice(Number(from), Number(to))) await take(message)
   }
 
+  #partitionOf({ key, partition }: Message): number {
+    if (partition !== undefined) return partition
+    return [...String(key)].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % this.partitions.length
+  }
+
   async #send({ messages }: Outgoing): Promise<Acknowledged> {
     await this.gate
     switch (this.fates.shift() ?? 'written') {
@@ -60,6 +65,12 @@ export class MemoryTopic {
         // What an older try left on its way arrives after what was acknowledged since.
         for (const late of this.#late.splice(0)) late()
         return acknowledged
+      }
+      case 'part written': {
+        // Each partition is a request of its own.
+        const last = this.#partitionOf(messages.at(-1) as Message)
+        this.write(messages.filter((message) => this.#partitionOf(message) === last))
+        throw new Error('Connection closed')
       }
       case 'answer lost':
         this.write(messages)
@@ -72,9 +83,6 @@ export class MemoryTopic {
     }
   }
 }
-
-const partitionOf = ({ key }: Message, partitions: number): number =>
-  [...String(key)].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % partitions
 
 const received = ({ key = null, value, headers = {} }: Message, offset: number): KafkaMessage => ({
   key: key === null ? null : Buffer.from(key),
