@@ -19,7 +19,7 @@ export interface DecisionRecord {
   readonly opened?: Pick<Prior, 'event' | 'parts'>
 }
 
-/** How a decision is sent: `head` is the number of the last record that its publisher had seen then. */
+/** How a decision is sent: every decision up to record `head` had been acknowledged by the topic before. */
 export interface Sending {
   readonly head: number
   /** The same request was answered before; this is the same decision once more. */

@@ -167,7 +167,10 @@ const OWN: Schemas = {
       ce_subject: { description: 'The id of the request, or of the reservation that was closed.', ...ref('Name') },
       ce_time: INSTANT,
       'content-type': literal('application/json'),
-      head: { description: 'Number of the last record when this was sent.', ...OFFSET },
+      head: {
+        description: 'Every decision up to this record had been acknowledged before this one was sent.',
+        ...OFFSET,
+      },
       epsilon_repeat: {
         description: 'The same request was answered before; this is the first answer again.',
         ...literal('true'),
