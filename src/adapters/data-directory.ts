@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { LedgerError } from '../ledger/errors.js'
+import { type DiskTrouble, diskTrouble } from './disk-trouble.js'
 import { replaceFile, syncFolder } from './durable-file.js'
 import { SqliteFile, sqliteCode } from './sqlite-file.js'
 
@@ -13,7 +14,8 @@ export class DataDirectory {
 
   /**
    * Makes the folder where it is missing (mode 0700), and locks it. Throws `LOCKED` while another process has it. The lock is the
-   * kernel's: it ends with the process, however that ends. Throws `DATA_UNUSABLE` where there cannot be such a folder.
+   * kernel's: it ends with the process, however that ends. Throws `DATA_UNUSABLE` where there cannot be such a folder, and where
+   * there is too little room to keep an append.
    */
   static open(path: string): DataDirectory {
     const directory = new DataDirectory(resolve(path))
@@ -23,6 +25,7 @@ export class DataDirectory {
     } catch (error) {
       throw error instanceof LedgerError ? error : unusable(directory.path, error)
     }
+    directory.requireRoom()
     return directory
   }
 
@@ -94,6 +97,14 @@ export class DataDirectory {
     syncFolder(join(this.path, '..'))
   }
 
+  /** A service that starts on its last bytes would end in the middle of an append, and leave callers without an answer. */
+  private requireRoom(): void {
+    const trouble = diskTrouble(this.path)
+    if (trouble === undefined) return
+    this.release()
+    throw noRoom(trouble)
+  }
+
   /** The transaction that stays open is the lock; the row, written before, tells others whose it is. */
   private takeLock(): void {
     const lock = new SqliteFile(this.file('lock'), LOCK_WAIT_MS)
@@ -133,11 +144,22 @@ const locked = (path: string, pid: unknown): LedgerError =>
     exitCode: 11,
   })
 
-const unusable = (path: string, cause: unknown): LedgerError =>
-  new LedgerError('DATA_UNUSABLE', `${path} cannot be used as a data directory: ${(cause as Error).message}`, {
+const unusable = (path: string, cause: unknown): LedgerError => {
+  const trouble = diskTrouble(path, cause)
+  if (trouble !== undefined) return noRoom(trouble, cause)
+  return new LedgerError('DATA_UNUSABLE', `${path} cannot be used as a data directory: ${(cause as Error).message}`, {
     retry: 'never',
     hint: 'Name a folder that this user may write to.',
     cause,
+    exitCode: 3,
+  })
+}
+
+const noRoom = ({ detail, hint }: DiskTrouble, cause?: unknown): LedgerError =>
+  new LedgerError('DATA_UNUSABLE', detail, {
+    retry: 'after-restart',
+    hint,
+    ...(cause === undefined ? {} : { cause }),
     exitCode: 3,
   })
 

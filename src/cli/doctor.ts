@@ -1,6 +1,7 @@
-import { existsSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { DataDirectory } from '../adapters/data-directory.js'
+import { diskTrouble, freeBytes } from '../adapters/disk-trouble.js'
 import { SqliteFile } from '../adapters/sqlite-file.js'
 import { type Position, recordsOf } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
@@ -95,11 +96,18 @@ const key = (directory: DataDirectory): Finding => {
 const LEAST_FREE_BYTES = 1024 ** 3
 
 const disk = (directory: DataDirectory): Finding => {
-  const { bavail, bsize } = statfsSync(directory.path)
-  const free = bavail * bsize
-  const text = `${(free / 1024 ** 3).toFixed(1)} GiB are free`
-  return free < LEAST_FREE_BYTES ? warning('disk.low', text) : fine('disk.free', text)
+  const trouble = diskTrouble(directory.path)
+  if (trouble !== undefined) return error(trouble.code, `${trouble.detail}. ${trouble.hint}`)
+  const free = freeBytes(directory.path)
+  if (free === undefined) return fine('disk.free', 'the file system does not say how much is free')
+  if (free >= LEAST_FREE_BYTES) return fine('disk.free', `${gibibytes(free)} are free`)
+  return warning(
+    'disk.low',
+    `${gibibytes(free)} are free, less than ${gibibytes(LEAST_FREE_BYTES)}. docs/runbooks/disk-full.md`,
+  )
 }
+
+const gibibytes = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`
 
 const inUse = async (directory: DataDirectory): Promise<readonly Finding[]> => {
   const service = await runningService(directory)
@@ -109,8 +117,9 @@ const inUse = async (directory: DataDirectory): Promise<readonly Finding[]> => {
     DataDirectory.open(directory.path).release()
     return [fine('service.none', 'no process has the directory')]
   } catch (failure) {
-    if (!(failure instanceof LedgerError) || failure.code !== 'LOCKED') throw failure
-    return [warning('service.silent', `${failure.message}, and it does not answer`)]
+    if (!(failure instanceof LedgerError)) throw failure
+    if (failure.code === 'LOCKED') return [warning('service.silent', `${failure.message}, and it does not answer`)]
+    return [warning('service.unknown', `no service answers, and the lock cannot be tried: ${failure.message}`)]
   }
 }
 
