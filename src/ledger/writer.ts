@@ -27,6 +27,8 @@ export interface Decision<Answer> {
   readonly events: readonly EventBody[]
   readonly by: string
   readonly cause: Cause
+  /** Not the last word: what comes after it in a call of {@link Writer.writeInOrder} must not be decided yet. */
+  readonly blocks?: boolean
   /** Called once the events are durable, with the receipt of the last one; undefined where there are none. Must not throw. */
   readonly answer: (receipt: Receipt | undefined) => Answer
 }
@@ -72,6 +74,11 @@ export interface WriterOptions<Command, Answer> {
   readonly maxWaiting?: number
   /** Called after every append that was kept, before its answers leave. Must not throw. */
   readonly onAppend?: (appended: Appended) => void
+  /**
+   * Resolves when a position may be answered from; undefined where it may at once. Answers are held until then, those of
+   * repeats too, while the next batches are written. Rejects with the error that those who wait are to get.
+   */
+  readonly confirm?: (position: Position) => Promise<void> | undefined
   /** Called once, when an append failed or an invariant broke: end the process. */
   readonly onFatal: (error: LedgerError) => void
 }
@@ -87,11 +94,15 @@ export class Writer<Command, Answer> {
   private readonly maxBatchBytes: number
   private readonly maxWaiting: number
   private at: Position | undefined
+  /** Batches whose answers wait for a confirmation. */
+  private readonly unconfirmed = new Set<Promise<void>>()
+  private held = 0
   /** Commands that the next batch may take; fewer after one whose record could not be written. */
   private nextBatch: number
   private fruitlessConflicts = 0
   private running: Promise<void> | undefined
   private closed: LedgerError | undefined
+  private dead = false
 
   constructor(private readonly options: WriterOptions<Command, Answer>) {
     this.maxBatch = options.maxBatch ?? 5_000
@@ -108,7 +119,7 @@ export class Writer<Command, Answer> {
 
   /** Commands without an answer. */
   get waiting(): number {
-    return this.queue.length
+    return this.queue.length + this.held
   }
 
   /**
@@ -119,7 +130,7 @@ export class Writer<Command, Answer> {
     return new Promise((resolve, reject) => {
       const settle = ([answer]: readonly (Answer | LedgerError)[]): void =>
         answer instanceof LedgerError ? reject(answer) : resolve(answer as Answer)
-      this.enqueue([command], new Call(1, settle, reject))
+      this.enqueue([command], new Call(1, false, settle, reject))
     })
   }
 
@@ -129,12 +140,25 @@ export class Writer<Command, Answer> {
    */
   writeAll(commands: readonly Command[]): Promise<readonly (Answer | LedgerError)[]> {
     if (commands.length === 0) return Promise.resolve([])
-    return new Promise((resolve, reject) => this.enqueue(commands, new Call(commands.length, resolve, reject)))
+    return new Promise((resolve, reject) => this.enqueue(commands, new Call(commands.length, false, resolve, reject)))
+  }
+
+  /**
+   * Writes commands in this order, and stops at the first whose decision {@link Decision.blocks} or that is rejected: no
+   * command is decided before every earlier one has its last word, however the batches fall.
+   *
+   * @returns the answers up to that one, its own included; the commands after it were not decided.
+   */
+  writeInOrder(commands: readonly Command[]): Promise<readonly (Answer | LedgerError)[]> {
+    if (commands.length === 0) return Promise.resolve([])
+    return new Promise((resolve, reject) => this.enqueue(commands, new Call(commands.length, true, resolve, reject)))
   }
 
   /** Resolves when nothing waits. */
   async idle(): Promise<void> {
-    while (this.running !== undefined) await this.running
+    while (this.running !== undefined || this.unconfirmed.size > 0) {
+      await Promise.all([this.running, ...this.unconfirmed])
+    }
   }
 
   /** Takes no more commands, finishes those that wait, and resolves. */
@@ -158,7 +182,7 @@ export class Writer<Command, Answer> {
   }
 
   private whenBusy(more: number): LedgerError | undefined {
-    const waiting = this.queue.length
+    const { waiting } = this
     return waiting + more > this.maxWaiting ? busy(waiting, more, this.maxWaiting) : undefined
   }
 
@@ -176,7 +200,7 @@ export class Writer<Command, Answer> {
     }
   }
 
-  /** Commands leave the queue when they are answered; whatever else happens, the next batch begins with them again. */
+  /** Commands leave the queue when their decision is final; whatever else happens, the next batch begins with them again. */
   private async writeBatch(tickets: readonly Ticket<Command, Answer>[]): Promise<void> {
     const { decider, timeKeeper, onAppend } = this.options
     const preparing = decider.prepare(tickets.map((ticket) => ticket.command))
@@ -192,13 +216,21 @@ export class Writer<Command, Answer> {
       const durationMs = timeKeeper.monotonic() - startedMs
       draft.commit(position)
       this.at = position
-      onAppend?.({ commands: batch.outcomes.length, records: recordsIn(blocks), durationMs })
+      onAppend?.({ commands: batch.outcomes.filter(Boolean).length, records: recordsIn(blocks), durationMs })
     }
     this.fruitlessConflicts = 0
-    // An answer leaves only after its records are durable. A crash between the two costs budget, never privacy.
-    this.answer(tickets, batch)
     this.queue.splice(0, batch.outcomes.length)
+    if (batch.ended !== undefined) this.dropNext(batch.ended, 0)
     this.nextBatch = this.maxBatch
+    // An answer leaves only after its records are durable. A crash between the two costs budget, never privacy.
+    this.answerOnceConfirmed(tickets, batch)
+  }
+
+  /** Takes what is left of a call out of the queue. */
+  private dropNext(call: Call<Answer>, from: number): void {
+    let end = from
+    while (this.queue[end]?.call === call) end++
+    this.queue.splice(from, end - from)
   }
 
   private decide(
@@ -209,9 +241,16 @@ export class Writer<Command, Answer> {
     const clockDoubt = timeKeeper.doubt() !== undefined
     const at = timeKeeper.stamp()
     const builder = new BlockBuilder(this.at)
-    const outcomes: Outcome<Answer>[] = []
-    for (const { command } of tickets) {
+    const outcomes: (Outcome<Answer> | undefined)[] = []
+    /** The last call that went no further; what is left of it comes next in the queue. */
+    let ended: Call<Answer> | undefined
+    for (const { command, call } of tickets) {
+      if (call === ended) {
+        outcomes.push(undefined)
+        continue
+      }
       const decision = decideOne(draft, command, { at, seq: builder.nextSeq, clockDoubt })
+      if (call.inOrder && isBlocking(decision)) ended = call
       if (decision instanceof LedgerError) {
         outcomes.push({ decision, seq: 0, leaf: '' })
         continue
@@ -224,7 +263,7 @@ export class Writer<Command, Answer> {
       outcomes.push({ decision, seq: builder.nextSeq - 1, leaf: builder.lastLeaf })
       if (builder.size >= this.maxBatchBytes) break
     }
-    return { builder, outcomes }
+    return { builder, outcomes, ended }
   }
 
   /**
@@ -233,7 +272,8 @@ export class Writer<Command, Answer> {
    */
   private dropUnwritable({ index, error }: Unwritable): void {
     const [ticket] = this.queue.splice(index, 1)
-    ticket?.call.settle(ticket.index, error)
+    if (ticket?.call.inOrder) this.dropNext(ticket.call, index)
+    ticket?.call.settle(ticket.index, error, true)
     this.nextBatch = index === 0 ? this.maxBatch : index
   }
 
@@ -268,18 +308,63 @@ export class Writer<Command, Answer> {
     if (this.fruitlessConflicts === MOST_FRUITLESS_CONFLICTS) throw disagrees(this.at, await store.head())
   }
 
+  private answerOnceConfirmed(tickets: readonly Ticket<Command, Answer>[], batch: Batch<Answer>): void {
+    const answered = tickets.slice(0, batch.outcomes.length)
+    try {
+      const confirmed = this.at === undefined ? undefined : this.options.confirm?.(this.at)
+      if (confirmed === undefined) this.answer(answered, batch)
+      else this.hold(confirmed, answered, batch)
+    } catch (error) {
+      this.refuse(answered, error)
+    }
+  }
+
+  private hold(confirmed: Promise<void>, tickets: readonly Ticket<Command, Answer>[], batch: Batch<Answer>): void {
+    const held = this.answerAfter(confirmed, tickets, batch)
+      .catch((error) => this.refuse(tickets, error))
+      .finally(() => this.unconfirmed.delete(held))
+    this.unconfirmed.add(held)
+  }
+
+  private async answerAfter(
+    confirmed: Promise<void>,
+    tickets: readonly Ticket<Command, Answer>[],
+    batch: Batch<Answer>,
+  ): Promise<void> {
+    this.held += tickets.length
+    try {
+      await confirmed
+    } finally {
+      this.held -= tickets.length
+    }
+    this.answer(tickets, batch)
+  }
+
   private answer(tickets: readonly Ticket<Command, Answer>[], { outcomes }: Batch<Answer>): void {
     const { ledger, epoch } = this.options
     for (let place = 0; place < outcomes.length; place++) {
-      const { decision, seq, leaf } = outcomes[place] as Outcome<Answer>
+      const outcome = outcomes[place]
+      if (outcome === undefined) continue
+      const { decision, seq, leaf } = outcome
       const { call, index } = tickets[place] as Ticket<Command, Answer>
-      if (decision instanceof LedgerError) call.settle(index, decision)
-      else call.settle(index, decision.answer(decision.events.length === 0 ? undefined : { ledger, epoch, seq, leaf }))
+      const receipt = { ledger, epoch, seq, leaf }
+      const answer =
+        decision instanceof LedgerError ? decision : decision.answer(decision.events.length === 0 ? undefined : receipt)
+      call.settle(index, answer, isBlocking(decision))
     }
+  }
+
+  /** What was never confirmed is answered to nobody, though it is in the log: a repeat finds it. */
+  private refuse(tickets: readonly Ticket<Command, Answer>[], error: unknown): void {
+    const reason = error instanceof LedgerError ? error : brokenInvariant(error)
+    for (const { call } of tickets) call.fail(reason)
+    if (reason !== error) this.die(reason)
   }
 
   /** Nobody who waits gets an answer, and nothing is ever written again: the start-up gate finds out what was kept. */
   private die(error: LedgerError): void {
+    if (this.dead) return
+    this.dead = true
     this.closed = error
     for (const { call } of this.queue.splice(0)) call.fail(error)
     this.options.onFatal(error)
@@ -289,19 +374,31 @@ export class Writer<Command, Answer> {
 /** One caller's commands, until all have their answers. */
 class Call<Answer> {
   private readonly answers: (Answer | LedgerError)[]
+  private left: number
 
   constructor(
-    private left: number,
+    /** How many of the commands will be answered. */
+    private end: number,
+    /** Nothing is decided after an answer that blocks. */
+    readonly inOrder: boolean,
     private readonly resolve: (answers: readonly (Answer | LedgerError)[]) => void,
     readonly fail: (error: LedgerError) => void,
   ) {
-    this.answers = new Array(left)
+    this.answers = new Array(end)
+    this.left = end
   }
 
-  settle(index: number, answer: Answer | LedgerError): void {
+  settle(index: number, answer: Answer | LedgerError, blocks: boolean): void {
     this.answers[index] = answer
-    this.left--
-    if (this.left === 0) this.resolve(this.answers)
+    if (index < this.end) this.left--
+    if (blocks && this.inOrder) this.endAfter(index)
+    if (this.left === 0) this.resolve(this.answers.slice(0, this.end))
+  }
+
+  /** A later one may have its answer already: one that could not be written gets it at once. */
+  private endAfter(index: number): void {
+    for (let place = index + 1; place < this.end; place++) if (!(place in this.answers)) this.left--
+    this.end = Math.min(this.end, index + 1)
   }
 }
 
@@ -320,7 +417,10 @@ interface Outcome<Answer> {
 
 interface Batch<Answer> {
   readonly builder: BlockBuilder
-  readonly outcomes: readonly Outcome<Answer>[]
+  /** undefined for a command that was not decided, since its call went no further. */
+  readonly outcomes: readonly (Outcome<Answer> | undefined)[]
+  /** The call that went no further, if it is the last one of the batch. */
+  readonly ended: Call<Answer> | undefined
 }
 
 /** The place of a command whose records cannot be written: too large, or not canonical. */
@@ -336,6 +436,9 @@ const recordsIn = (blocks: readonly Block[]): number =>
 
 /** A store that knows of an append may need a moment until it can be read. */
 const MOST_FRUITLESS_CONFLICTS = 8
+
+const isBlocking = (decision: Decision<unknown> | LedgerError): boolean =>
+  decision instanceof LedgerError || decision.blocks === true
 
 const decideOne = <Command, Answer>(
   draft: Draft<Command, Answer>,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/adapters/memory-store.js'
-import { positionOf, recordsOf } from '../../src/ledger/block.js'
+import { type Position, positionOf, recordsOf } from '../../src/ledger/block.js'
 import { ChainCheck, type CheckedRecord } from '../../src/ledger/chain.js'
 import { TimeKeeper } from '../../src/ledger/clock.js'
 import { LedgerError } from '../../src/ledger/errors.js'
@@ -405,4 +405,179 @@ test('every append that was kept is told, with what it held and how long the sto
   store.plan.push('lost')
   await expect(writer.write(add(1))).rejects.toMatchObject({ code: 'APPEND_UNCERTAIN' })
   expect(told).toHaveLength(1)
+})
+
+test('a call in order goes no further than the first answer that blocks', async () => {
+  const store = new MemoryStore()
+  const { writer } = writerOn(store, 100)
+  const commands: CounterCommand[] = [add(1, 0), { kind: 'later', id: 1, tries: 2 }, add(1, 2), add(1, 3)]
+  const [ordered, other] = await Promise.all([writer.writeInOrder(commands), writer.write(add(1, 9))])
+  expect(ordered).toMatchObject([{ said: 'added' }, { said: 'later' }])
+  expect(other).toMatchObject({ said: 'added', total: 2 })
+  expect(await writer.writeInOrder(commands.slice(1))).toMatchObject([{ said: 'later' }])
+  expect(await writer.writeInOrder(commands.slice(1))).toMatchObject([
+    { said: 'added' },
+    { said: 'added' },
+    { said: 'added' },
+  ])
+  expect((await recordsIn(store)).map(({ record }) => record.data['id'])).toEqual([0, 9, 1, 2, 3])
+})
+
+test.each<[string, CounterCommand]>([
+  ['is rejected', { kind: 'reject' }],
+  ['cannot be written', { kind: 'oversize' }],
+])('a call in order goes no further than a command that %s', async (_, bad) => {
+  const store = new MemoryStore()
+  const { writer } = writerOn(store, 100, { maxBatch: 2 })
+  const [answers, other] = await Promise.all([
+    writer.writeInOrder([add(1, 0), add(1, 1), bad, add(1, 3), add(1, 4), add(1, 5)]),
+    writer.writeAll([add(1, 9)]),
+  ])
+  expect(answers.slice(0, 2)).toMatchObject([{ total: 1 }, { total: 2 }])
+  expect([answers.length, answers[2] instanceof LedgerError]).toEqual([3, true])
+  expect(other).toMatchObject([{ said: 'added' }])
+  expect((await recordsIn(store)).map(({ record }) => record.data['id'])).toEqual([0, 1, 9])
+})
+
+/** Sends a call in order, again from where it stopped, until every command has its last word. */
+const insist = async (
+  writer: Writer<CounterCommand, CounterAnswer>,
+  commands: readonly CounterCommand[],
+): Promise<number> => {
+  let calls = 0
+  for (let done = 0; done < commands.length; calls++) {
+    const answers = await writer.writeInOrder(commands.slice(done))
+    const last = answers.at(-1)
+    const isFinal = last instanceof LedgerError || last?.said !== 'later'
+    done += isFinal ? answers.length : answers.length - 1
+  }
+  return calls
+}
+
+test('no command of a call in order is decided before an earlier one, and none twice, however batches fall', async () => {
+  const command = (id: number): fc.Arbitrary<CounterCommand> =>
+    fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc
+          .integer({ min: 1, max: 3 })
+          .map((times): CounterCommand => ({ kind: 'add', amount: 1, id, times })),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.integer({ min: 0, max: 3 }).map((tries): CounterCommand => ({ kind: 'later', id, tries })),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.constantFrom<CounterCommand>({ kind: 'look' }, { kind: 'reject' }, { kind: 'oversize' }),
+      },
+    )
+  const calls = fc
+    .array(fc.nat(12), { minLength: 1, maxLength: 4 })
+    .chain((sizes) =>
+      fc.tuple(
+        ...sizes.map((size, call) =>
+          fc.tuple(...Array.from({ length: size }, (_, place) => command(call * 100 + place))),
+        ),
+      ),
+    )
+  const size = fc.record({ maxBatch: fc.integer({ min: 1, max: 7 }), maxBatchBytes: fc.constantFrom(1, 700, 1e6) })
+  await fc.assert(
+    fc.asyncProperty(calls, size, fc.nat(5), async (lists, sizes, races) => {
+      const store = new MemoryStore()
+      const { writer } = writerOn(store, 1e6, sizes)
+      const rival = writerOn(store, 1e6)
+      const others = Array.from({ length: races }, (_, index) => rival.writer.write(add(1, 9_000 + index)))
+      const loose = writer.writeAll([add(1, 8_000), { kind: 'later', id: 8_001, tries: 9 }, add(1, 8_002)])
+      await Promise.all([...lists.map((list) => insist(writer, list)), ...others, loose])
+      const ids = (await recordsIn(store)).map(({ record }) => record.data['id'] as number)
+      for (const [call, list] of lists.entries()) {
+        const written = ids.filter((id) => Math.floor(id / 100) === call && id < 8_000)
+        const expected = list.flatMap((one, place) => {
+          if (one.kind === 'later') return [call * 100 + place]
+          return one.kind === 'add' ? new Array<number>(one.times ?? 1).fill(call * 100 + place) : []
+        })
+        expect(written).toEqual(expected)
+      }
+      expect(ids.filter((id) => id >= 8_000 && id < 9_000)).toEqual([8_000, 8_002])
+      expect(writer.waiting).toBe(0)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+/** Confirmations that come when the test says so. */
+class Confirmations {
+  readonly #waiting: { readonly seq: number; readonly resolve: () => void; readonly reject: (error: Error) => void }[] =
+    []
+
+  readonly confirm = ({ seq }: Position): Promise<void> =>
+    new Promise((resolve, reject) => this.#waiting.push({ seq, resolve, reject }))
+
+  get seqs(): readonly number[] {
+    return this.#waiting.map(({ seq }) => seq)
+  }
+
+  next(error?: Error): void {
+    const first = this.#waiting.shift()
+    if (error === undefined) first?.resolve()
+    else first?.reject(error)
+  }
+}
+
+test('answers are held until their position is confirmed, while the next batch is written', async () => {
+  const store = new FaultyStore(new MemoryStore())
+  const confirmations = new Confirmations()
+  const { writer } = writerOn(store, 100, { confirm: confirmations.confirm })
+  const first = writer.write(add(1, 0))
+  await turns(5)
+  const second = writer.write(add(1, 1))
+  await turns(5)
+  const third = writer.write({ kind: 'look' })
+  await turns(5)
+  expect([store.appends, writer.waiting, confirmations.seqs]).toEqual([2, 3, [0, 1, 1]])
+  expect(await Promise.all([first, second, third].map(settled))).toEqual([false, false, false])
+  confirmations.next()
+  expect(await first).toMatchObject({ said: 'added', receipt: { seq: 0 } })
+  expect(await Promise.all([second, third].map(settled))).toEqual([false, false])
+  confirmations.next()
+  confirmations.next()
+  expect(await second).toMatchObject({ receipt: { seq: 1 } })
+  expect(await third).toMatchObject({ said: 'seen', total: 2 })
+  expect(writer.waiting).toBe(0)
+})
+
+test('held answers count as waiting: more than may wait are refused, and a stop waits for them', async () => {
+  const confirmations = new Confirmations()
+  const { writer } = writerOn(new MemoryStore(), 100, { confirm: confirmations.confirm, maxWaiting: 2 })
+  const waiting = writer.writeAll([add(1), add(1)])
+  await turns(5)
+  await expect(writer.write(add(1))).rejects.toMatchObject({ code: 'BUSY' })
+  const stopped = writer.stop()
+  expect(await settled(stopped)).toBe(false)
+  confirmations.next()
+  await stopped
+  expect(await waiting).toHaveLength(2)
+})
+
+test('what is never confirmed is answered with its error, and the writer goes on', async () => {
+  const store = new MemoryStore()
+  const confirmations = new Confirmations()
+  const { writer, fatal } = writerOn(store, 100, { confirm: confirmations.confirm })
+  const lost = writer.write(add(1, 0))
+  await turns(5)
+  confirmations.next(new LedgerError('SHUTTING_DOWN', 'the journal was closed', { retry: 'now' }))
+  await expect(lost).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+  const next = writer.write(add(1, 1))
+  await turns(5)
+  confirmations.next()
+  expect(await next).toMatchObject({ said: 'added', total: 2 })
+  expect(fatal).toEqual([])
+  const broken = writer.write(add(1, 2))
+  await turns(5)
+  confirmations.next(new TypeError('a defect'))
+  await expect(broken).rejects.toMatchObject({ code: 'BROKEN_INVARIANT' })
+  expect(fatal).toMatchObject([{ code: 'BROKEN_INVARIANT' }])
+  await expect(writer.write(add(1, 3))).rejects.toMatchObject({ code: 'BROKEN_INVARIANT' })
+  expect(await totalIn(store)).toBe(3)
 })

@@ -6,13 +6,15 @@ import type { Context, Decider, Decision, Draft, Receipt } from '../../src/ledge
 /** What the toy ledger of the writer's tests takes: a counter that must never pass its cap. */
 export type CounterCommand =
   | { readonly kind: 'add'; readonly amount: number; readonly id?: number; readonly times?: number }
+  /** Adds 1, but blocks so many times before. */
+  | { readonly kind: 'later'; readonly id: number; readonly tries: number }
   | { readonly kind: 'look' }
   | { readonly kind: 'reject' }
   | { readonly kind: 'oversize' }
   | { readonly kind: 'defect' }
 
 export interface CounterAnswer {
-  readonly said: 'added' | 'refused' | 'seen'
+  readonly said: 'added' | 'refused' | 'seen' | 'later'
   readonly total: number
   readonly receipt: Receipt | undefined
 }
@@ -22,6 +24,8 @@ export class Counter implements Decider<CounterCommand, CounterAnswer> {
   position: Position | undefined
   prepared = 0
   readonly contexts: Context[] = []
+  /** How often a command blocked. */
+  readonly #tries = new Map<number, number>()
 
   constructor(readonly cap: number) {}
 
@@ -46,6 +50,13 @@ export class Counter implements Decider<CounterCommand, CounterAnswer> {
             'added',
             Array.from({ length: times }, () => ({ type: 'Added', v: 1, data: { amount, id } })),
           )
+        }
+        case 'later': {
+          const tries = this.#tries.get(command.id) ?? 0
+          this.#tries.set(command.id, tries + 1)
+          if (tries < command.tries) return { ...say('later'), blocks: true }
+          total += 1
+          return say('added', [{ type: 'Added', v: 1, data: { amount: 1, id: command.id } }])
         }
         case 'look':
           return say('seen')
