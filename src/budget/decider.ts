@@ -76,6 +76,7 @@ export class BudgetDecider implements Decider<Command, Answer> {
       events: events.map((event) => ({ type: event.type, v: 1, data: event.data })),
       by,
       cause: command.cause,
+      blocks: verdict.kind === 'rejected' || verdict.kind === 'costs-needed' || verdict.kind === 'in-flight',
       answer: (receipt) => this.#answer(verdict, receipt),
     }
   }

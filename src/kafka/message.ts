@@ -1,10 +1,10 @@
-import type { RequestInvalid } from '../budget/events.js'
+import type { Ingest } from '../application/ingest.js'
 import { nameProblem } from '../budget/names.js'
 import { invalidRequest, REQUEST_PROBLEMS, type RequestProblemCode } from '../budget/problems.js'
 import type { JsonObject, KafkaCause } from '../ledger/record.js'
 import { isObject, type Members } from './carried-event.js'
 import { type CloudEvent, type Envelope, readCloudEvent } from './cloud-event.js'
-import { type Quarantine, quarantined } from './quarantined-message.js'
+import { quarantined } from './quarantined-message.js'
 import type { ReceivedMessage } from './wire-message.js'
 
 /** What events ask for, by their type. */
@@ -17,34 +17,6 @@ export const REQUESTS = {
 } as const
 
 export type EventRequest = (typeof REQUESTS)[keyof typeof REQUESTS]
-
-/** What a message asks of the ledger; its cause says which message it was. */
-export type Ingest = Charging | Closing | Invalid | Quarantine
-
-/** `wire` is the body over HTTP. */
-interface Charging {
-  readonly request: 'spend' | 'reserve' | 'report'
-  readonly source: string
-  readonly wire: JsonObject
-  readonly cause: KafkaCause
-}
-
-interface Closing {
-  readonly request: 'settle' | 'release'
-  readonly source: string
-  /** The reservation's. */
-  readonly id: string
-  readonly wire: JsonObject
-  readonly cause: KafkaCause
-}
-
-/** A decision by itself: what was asked for can never be decided. */
-interface Invalid {
-  readonly request: 'invalid'
-  readonly invalid: RequestInvalid
-  readonly source: string
-  readonly cause: KafkaCause
-}
 
 /**
  * What a message asks of the ledger: one of the requests, as over HTTP; a decision `invalid`, where it asks for permission
@@ -134,7 +106,6 @@ const refused = ({ message, cause, request, envelope, id }: Asked, { code, detai
   const { source } = envelope
   return {
     request: 'invalid',
-    source,
     invalid: invalidRequest(request, { source, id }, { status, code, detail, ...errors }),
     cause,
   }

@@ -1,4 +1,4 @@
-import type { MessageQuarantined } from '../budget/events.js'
+import type { UnreadableMessage } from '../application/ingest.js'
 import { cut } from '../budget/problems.js'
 import type { KafkaCause } from '../ledger/record.js'
 import { type Envelope, UNREADABLE } from './cloud-event.js'
@@ -13,13 +13,6 @@ export const QUARANTINE_REASONS = {
 
 export type QuarantineReason = keyof typeof QUARANTINE_REASONS
 
-/** To be recorded once the bytes are on the dead-letter topic. */
-export interface Quarantine {
-  readonly request: 'quarantine'
-  readonly message: MessageQuarantined
-  readonly cause: KafkaCause
-}
-
 /** The record of a message that may be a spend, and that nobody can account; `known` is what could be read of it. */
 export const quarantined = (
   { value, key }: ReceivedMessage,
@@ -27,7 +20,7 @@ export const quarantined = (
   reason: QuarantineReason,
   detail: string,
   { source, id, type }: Partial<Envelope>,
-): Quarantine => ({
+): UnreadableMessage => ({
   request: 'quarantine',
   message: {
     reason,
@@ -47,7 +40,7 @@ export const rejectedReport = (
   cause: KafkaCause,
   { source, id }: { readonly source: string; readonly id: string },
   { code, detail }: { readonly code: string; readonly detail: string },
-): Quarantine => {
+): UnreadableMessage => {
   const known = { source, id, type: 'epsilon.report.v1' }
   return quarantined(message, cause, 'REPORT_INVALID', `${code}: ${detail}`, known)
 }

@@ -1,0 +1,270 @@
+import { AccountingError } from '../accounting/errors.js'
+import type { Actor, Command } from '../budget/commands.js'
+import type { Rejection } from '../budget/context.js'
+import type { Answer, Answered } from '../budget/decider.js'
+import type { MessageQuarantined, RequestInvalid } from '../budget/events.js'
+import { nameFrom } from '../budget/names.js'
+import {
+  invalidRequest,
+  isUnavailable,
+  isUnkeepable,
+  problemOfRejection,
+  problemOfRequest,
+  type RequestProblem,
+} from '../budget/problems.js'
+import { parseRequest } from '../budget/request.js'
+import { LedgerError } from '../ledger/errors.js'
+import type { JsonObject, KafkaCause } from '../ledger/record.js'
+import type { Writer } from '../ledger/writer.js'
+import type { Asking } from './asking.js'
+import { MOST_TRIES, unsettled } from './tries.js'
+
+/** What one message of a topic asks for. `source` is that of its CloudEvent, as the token's source is over HTTP. */
+export type Ingest = ChargingMessage | ClosingMessage | InvalidMessage | UnreadableMessage
+
+/** A spend, reservation or report. */
+export interface ChargingMessage {
+  readonly request: 'spend' | 'reserve' | 'report'
+  readonly source: string
+  /** The body of the HTTP request of the same name, with the CloudEvent's id as `id`. */
+  readonly wire: JsonObject
+  readonly cause: KafkaCause
+  /** A spend or reservation whose first decision was lost with a stale copy: charged like a report, room or not. */
+  readonly undecided?: true
+}
+
+export interface ClosingMessage {
+  readonly request: 'settle' | 'release'
+  readonly source: string
+  /** The reservation. */
+  readonly id: string
+  readonly wire: JsonObject
+  readonly cause: KafkaCause
+}
+
+/** Asks for permission, but has no body that could be read as the request that it claims to be. */
+export interface InvalidMessage {
+  readonly request: 'invalid'
+  readonly invalid: RequestInvalid
+  readonly cause: KafkaCause
+}
+
+/** Nobody can account for it. Its bytes lie on the dead-letter topic already. */
+export interface UnreadableMessage {
+  readonly request: 'quarantine'
+  readonly message: MessageQuarantined
+  readonly cause: KafkaCause
+}
+
+export type IngestOutcome =
+  /** Recorded now: accepted, refused, invalid or quarantined. */
+  | { readonly kind: 'decided'; readonly answered: Answered }
+  /** The same request has its answer from an earlier message or from HTTP. */
+  | { readonly kind: 'repeated'; readonly answered: Answered }
+  /** The message itself was handled before. */
+  | { readonly kind: 'passed' }
+  /** A report that can never be accounted: to be kept on the dead-letter topic, then brought again as quarantined. */
+  | { readonly kind: 'report-rejected'; readonly rejection: RequestProblem }
+  /** Not now: to be brought again later. */
+  | { readonly kind: 'waiting'; readonly code: string; readonly detail: string }
+  /** An earlier message of the call waits, or is a rejected report. */
+  | { readonly kind: 'not-reached' }
+
+type Stop = Extract<IngestOutcome, { readonly kind: 'report-rejected' | 'waiting' }>
+
+/** The most commands that go to the writer at once. */
+const MOST_AT_ONCE = 5_000
+
+/** Brings messages to the writer in their order, and asks again what could not be decided at the first time. */
+export class Ingestion {
+  constructor(
+    private readonly asking: Asking,
+    private readonly writer: Writer<Command, Answer>,
+    /** Records what is overdue beside the next decision. */
+    private readonly expire: () => void,
+  ) {}
+
+  /** An outcome for each item. */
+  async ingest(items: readonly Ingest[]): Promise<readonly IngestOutcome[]> {
+    const outcomes: IngestOutcome[] = []
+    let fruitless = 0
+    while (outcomes.length < items.length) {
+      const { decided, stop } = await this.#round(items.slice(outcomes.length, outcomes.length + MOST_AT_ONCE))
+      outcomes.push(...decided)
+      fruitless = decided.length > 0 ? 0 : fruitless + 1
+      const end = stop ?? (fruitless === MOST_TRIES ? waiting(unsettled()) : undefined)
+      if (end === undefined) continue
+      outcomes.push(end)
+      while (outcomes.length < items.length) outcomes.push({ kind: 'not-reached' })
+    }
+    return outcomes
+  }
+
+  /** Decides as many of the items as go, from the first on; neither decided nor stopped is what has to be asked again. */
+  async #round(items: readonly Ingest[]): Promise<Round> {
+    const made = await this.#commands(items)
+    const commands = made.filter((command): command is Command => 'actor' in command)
+    const answers = await this.#write(commands)
+    const decided: IngestOutcome[] = []
+    for (const [index, answer] of answers.entries()) {
+      const outcome = await this.#outcome(items[index] as Ingest, answer)
+      if (outcome === undefined) return { decided }
+      if (isStop(outcome)) return { decided, stop: outcome }
+      decided.push(outcome)
+    }
+    const stop = made[decided.length]
+    return stop === undefined || 'actor' in stop ? { decided } : { decided, stop }
+  }
+
+  async #write(commands: readonly Command[]): Promise<readonly (Answer | LedgerError)[]> {
+    if (commands.some((command) => 'request' in command)) this.expire()
+    try {
+      return await this.writer.writeInOrder(commands)
+    } catch (error) {
+      if (error instanceof LedgerError) return [error]
+      throw error
+    }
+  }
+
+  /** The commands of the first items: up to one that stops, that one included, or that has to be looked at afterwards. */
+  async #commands(items: readonly Ingest[]): Promise<readonly (Command | Stop)[]> {
+    const making: (Command | Stop | Promise<Command | Stop>)[] = []
+    const reserving = new Set<string>()
+    for (const item of items) {
+      if (item.request === 'reserve') reserving.add(nameOf(item.source, idIn(item.wire)))
+      // What it settles is known only when the reservation before it has its record.
+      if (item.request === 'settle' && reserving.has(nameOf(item.source, item.id))) break
+      const command = this.#command(item)
+      making.push(command)
+      if (!(command instanceof Promise) && !('actor' in command)) break
+    }
+    const made = making.some((command) => command instanceof Promise)
+      ? await Promise.all(making)
+      : (making as (Command | Stop)[])
+    const stop = made.findIndex((command) => !('actor' in command))
+    return stop === -1 ? made : made.slice(0, stop + 1)
+  }
+
+  #command(item: Ingest): Command | Stop | Promise<Command | Stop> {
+    try {
+      const command = this.#asked(item)
+      return command instanceof Promise ? command.catch((error) => unmade(item, error)) : command
+    } catch (error) {
+      return unmade(item, error)
+    }
+  }
+
+  /** @throws AccountingError, and what the computation of costs throws. */
+  #asked(item: Ingest): Command | Promise<Command> {
+    const { cause } = item
+    switch (item.request) {
+      case 'quarantine':
+        return { kind: 'quarantine', actor: LEDGER, cause, message: item.message }
+      case 'invalid':
+        return { kind: 'invalid', actor: emitterOf(item.invalid), cause, invalid: item.invalid }
+      case 'settle':
+        return this.asking
+          .settle(item.id, item.wire, emitterFrom(item), cause)
+          .then((command) => (command.kind === 'rejected' ? rejectedCommand(item, command) : command))
+      case 'release':
+        return this.asking.release(item.id, item.wire, emitterFrom(item), cause)
+      default:
+        return this.#charging(item)
+    }
+  }
+
+  #charging({ request, source, wire, cause, undecided }: ChargingMessage): Command | Promise<Command> {
+    const actor = emitterFrom({ source })
+    if (undecided === undefined || request === 'report') return this.asking.request(request, wire, actor, cause)()
+    return this.asking.report(parseRequest(request, wire, source), { undecided }, actor, cause)()
+  }
+
+  /** What an answer means for its message; undefined where it is not the last word. */
+  async #outcome(item: Ingest, answer: Answer | LedgerError): Promise<IngestOutcome | undefined> {
+    if (answer instanceof LedgerError) return this.#failed(item, answer)
+    switch (answer.kind) {
+      case 'answered':
+        return { kind: answer.replayed ? 'repeated' : 'decided', answered: answer }
+      case 'passed':
+        return answer
+      case 'rejected':
+        return isUnavailable(answer.code)
+          ? { kind: 'waiting', code: answer.code, detail: answer.detail }
+          : { kind: 'report-rejected', rejection: problemOfRejection(answer) }
+      default:
+        return undefined
+    }
+  }
+
+  /** A request that no record can hold is invalid for ever; everything else may pass. */
+  async #failed(item: Ingest, error: LedgerError): Promise<IngestOutcome | undefined> {
+    if (!isUnkeepable(error)) return waiting(error)
+    const problem = { status: 422, code: 'INVALID', detail: error.message }
+    if (!asksForPermission(item)) return { kind: 'report-rejected', rejection: problem }
+    const [answer] = await this.#write([invalidCommand(item.request, namesIn(item), problem, item.cause)])
+    return answer === undefined || (answer instanceof LedgerError && isUnkeepable(answer))
+      ? waiting(error)
+      : this.#outcome(item, answer)
+  }
+}
+
+interface Round {
+  readonly decided: readonly IngestOutcome[]
+  readonly stop?: Stop
+}
+
+const isStop = (outcome: IngestOutcome): outcome is Stop =>
+  outcome.kind === 'waiting' || outcome.kind === 'report-rejected'
+
+/** Why there is no command: the item can never be one, or its costs could not be computed now. */
+const unmade = (item: Ingest, error: unknown): Command | Stop => {
+  if (error instanceof AccountingError) {
+    const problem = problemOfRequest(error)
+    if (asksForPermission(item)) return invalidCommand(item.request, namesIn(item), problem, item.cause)
+    return { kind: 'report-rejected', rejection: problem }
+  }
+  if (error instanceof LedgerError) return waiting(error)
+  throw error
+}
+
+const rejectedCommand = (item: ClosingMessage, rejection: Rejection): Command =>
+  invalidCommand(item.request, item, problemOfRejection(rejection), item.cause)
+
+const invalidCommand = (
+  asked: RequestInvalid['request'],
+  names: { readonly source: string; readonly id: string },
+  problem: RequestProblem,
+  cause: KafkaCause,
+): Command => {
+  const invalid = invalidRequest(asked, names, problem)
+  return { kind: 'invalid', actor: emitterOf(invalid), cause, invalid }
+}
+
+const asksForPermission = (
+  item: Ingest,
+): item is (ChargingMessage | ClosingMessage) & { readonly request: RequestInvalid['request'] } =>
+  item.request !== 'report' && item.request !== 'quarantine' && item.request !== 'invalid'
+
+/** Whose request a message is, as far as it says. */
+const namesIn = (item: ChargingMessage | ClosingMessage) => ({
+  source: item.source,
+  id: 'id' in item ? item.id : idIn(item.wire),
+})
+
+const idIn = (wire: unknown): string => {
+  const { id } = (typeof wire === 'object' && wire !== null ? wire : {}) as { readonly id?: unknown }
+  return typeof id === 'string' ? id : ''
+}
+
+/** The topic's access list is the guard that a token is over HTTP. */
+const emitterOf = ({ source }: { readonly source: string }): Actor => ({ token: '', role: 'emitter', source })
+
+/** @throws AccountingError for a source that no token could have. */
+const emitterFrom = ({ source }: { readonly source: string }): Actor =>
+  emitterOf({ source: nameFrom(source, '/source') })
+
+const LEDGER: Actor = { token: '', role: 'system', source: 'ledger' }
+
+const waiting = ({ code, message }: LedgerError): Stop => ({ kind: 'waiting', code, detail: message })
+
+const nameOf = (source: string, id: string): string => `${source}\0${id}`
