@@ -1,0 +1,44 @@
+import type { LostRange } from './lost-range.js'
+
+/** What is done about one partition now. */
+export type Standing =
+  /** Its offsets are compared with what the ledger has applied. */
+  | { readonly kind: 'checking' }
+  | { readonly kind: 'running' }
+  /** A message cannot be decided now; it is fetched again at `until`, in milliseconds of the monotonic clock. */
+  | { readonly kind: 'waiting'; readonly until: number; readonly code: string; readonly detail: string }
+  /** Nothing goes on until two people have decided where; `next` is the ledger's offset as it was then. */
+  | { readonly kind: 'lost'; readonly next: bigint; readonly loss: LostRange }
+
+/**
+ * One partition as this member of the group has it, from a join to the next. A batch that was fetched before a rebalance
+ * holds the object of its time, and can change nothing of the one that took its place.
+ */
+export class OwnedPartition {
+  standing: Standing = { kind: 'checking' }
+  /** Offset of the next message to handle; messages below it are handled, or are none that anybody shows. */
+  position: bigint
+  /** Of the last handled message; null where it was no message that can be read. */
+  digest: string | null
+  /** That the topic's next message gets, when last seen. */
+  high: bigint
+  /** Since when the position is ahead of what the ledger has recorded, in milliseconds of the monotonic clock. */
+  aheadSince: number | undefined
+
+  constructor(
+    readonly number: number,
+    next: bigint,
+    digest: string | null,
+  ) {
+    this.position = next
+    this.digest = digest
+    this.high = next
+  }
+
+  /** Messages below `next` are handled. */
+  advance(next: bigint, digest: string | null): void {
+    if (next <= this.position) return
+    this.position = next
+    this.digest = digest
+  }
+}
