@@ -6,7 +6,7 @@ import { SqliteStore } from './adapters/sqlite-store.js'
 import { LedgerState } from './adapters/state/ledger-state.js'
 import { SystemClock } from './adapters/system-clock.js'
 import { Ledger } from './application/ledger.js'
-import type { Service } from './application/service.js'
+import type { NotReady, Service } from './application/service.js'
 import { catchUp, chainAt, follow } from './budget/catch-up.js'
 import type { Command } from './budget/commands.js'
 import { type Answer, BudgetDecider } from './budget/decider.js'
@@ -138,6 +138,8 @@ class OpenService implements Service {
   readonly #costs: CostWorkers
   readonly #reached: { readonly seq: number; readonly tell: (reached: boolean) => void }[] = []
   #flushed: number
+  readonly #readiness: (() => readonly NotReady[])[] = []
+  #confirm: ((position: Position) => Promise<void> | undefined) | undefined
   #fatal: Error | undefined
   #fatalListener: (error: Error) => void = () => {}
   #appendListener: (appended: Appended) => void = () => {}
@@ -216,7 +218,15 @@ class OpenService implements Service {
   readiness() {
     if (this.#fatal !== undefined) return [{ code: 'STORE_FAILED', detail: this.#fatal.message }]
     const doubt = this.#parts.timeKeeper.doubt()
-    return doubt === undefined ? [] : [doubt]
+    return [...(doubt === undefined ? [] : [doubt]), ...this.#readiness.flatMap((source) => source())]
+  }
+
+  alsoReady(source: () => readonly NotReady[]): void {
+    this.#readiness.push(source)
+  }
+
+  confirmBy(confirm: (position: Position) => Promise<void> | undefined): void {
+    this.#confirm = confirm
   }
 
   onAppend(listener: (appended: Appended) => void): void {
@@ -253,6 +263,7 @@ class OpenService implements Service {
       ledger: ledgerId,
       epoch: this.epoch,
       position: chain?.position,
+      confirm: (position) => this.#confirm?.(position),
       maxBatch: configuration.maxBatch,
       maxWaiting: configuration.maxWaiting,
       onAppend: (appended) => this.#appendListener(appended),

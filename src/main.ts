@@ -5,6 +5,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify'
 import { SwaggerModule } from '@nestjs/swagger'
 import { AppModule } from './app.module.js'
 import type { Service } from './application/service.js'
+import { NoTopics, type Topics } from './application/topics.js'
 import { Metrics } from './http/metrics.js'
 import { openApiDocument } from './http/openapi/document.js'
 import { httpAdapter } from './http/server.js'
@@ -20,12 +21,14 @@ export interface Served {
 /** Serves an open ledger over HTTP until it is closed or the process gets SIGTERM or SIGINT. */
 export const start = async (options: {
   readonly service: Service
+  /** None where nothing is said. */
+  readonly topics?: Topics
   readonly host: string
   readonly port: number
   readonly log?: (line: string) => void
 }): Promise<Served> => {
-  const { service, host, port, log } = options
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.around(service), httpAdapter(), {
+  const { service, topics = new NoTopics(), host, port, log } = options
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.around(service, topics), httpAdapter(), {
     logger: new StderrLogger(log),
     bodyParser: false,
     abortOnError: false,

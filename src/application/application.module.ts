@@ -17,6 +17,7 @@ import {
 } from './query.handlers.js'
 import { Service } from './service.js'
 import { ChargeAllHandler, ChargeHandler, CloseReservationHandler, EstimateHandler } from './spend.handlers.js'
+import { Topics } from './topics.js'
 
 const COMMAND_HANDLERS = [
   ChargeHandler,
@@ -45,14 +46,15 @@ const QUERY_HANDLERS = [
 class ApplicationModule {}
 
 /** One handler for each command and query, over an open ledger. */
-export const applicationModule = (service: Service): DynamicModule => ({
+export const applicationModule = (service: Service, topics: Topics): DynamicModule => ({
   module: ApplicationModule,
   imports: [CqrsModule],
   providers: [
     { provide: Service, useValue: service },
     { provide: Ledger, useValue: service.ledger },
+    { provide: Topics, useValue: topics },
     ...COMMAND_HANDLERS,
     ...QUERY_HANDLERS,
   ],
-  exports: [CqrsModule, Service, Ledger],
+  exports: [CqrsModule, Service, Ledger, Topics],
 })

@@ -50,6 +50,10 @@ export abstract class Service {
   /** Takes the wall clock as it is now for right; the caller records it. */
   abstract confirmClock(): void
   abstract readiness(): readonly NotReady[]
+  /** Asks `source` too whether everything can be decided. */
+  abstract alsoReady(source: () => readonly NotReady[]): void
+  /** From now on an answer leaves after `confirm` has resolved for its position, or at once where it gives undefined. */
+  abstract confirmBy(confirm: (position: Position) => Promise<void> | undefined): void
   /** Called after every durable append, before its answers leave. */
   abstract onAppend(listener: (appended: Appended) => void): void
   /** Called with the error that ended the writer: the process has to end. */

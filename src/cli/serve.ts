@@ -1,19 +1,25 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { DataDirectory } from '../adapters/data-directory.js'
 import type { Service } from '../application/service.js'
+import type { Topics } from '../application/topics.js'
 import { openService } from '../composition.js'
-import { readConfiguration } from '../configuration.js'
+import { type Configuration, readConfiguration } from '../configuration.js'
+import { KafkaClients } from '../kafka/client.js'
+import { KafkaEdge } from '../kafka/kafka-edge.js'
+import { KafkaTopics } from '../kafka/kafka-topics.js'
+import { type KafkaSettings, readKafkaSettings } from '../kafka/settings.js'
 import { LedgerError } from '../ledger/errors.js'
+import { checkWhileRunning } from '../recovery/start-check.js'
 import { EXIT, type Io, writeJson, writeLine } from './io.js'
 import { parseOptions } from './options.js'
 import { SERVICE_FILE } from './running-service.js'
 
 /**
- * `serve --data DIR [--port 4280] [--host 127.0.0.1]`: until SIGINT or SIGTERM, which let what is in flight finish. A
+ * `serve --data DIR [--port 4280] [--host 127.0.0.1] [--kafka HOST:PORT,…]`: until SIGINT or SIGTERM, which let what is in flight finish. A
  * failed append ends the process, and the next start finds out what was kept.
  */
 export const run = async (args: readonly string[], io: Io): Promise<number> => {
-  const options = parseOptions(args, { values: ['data', 'port', 'host'] })
+  const options = parseOptions(args, { values: ['data', 'port', 'host', 'kafka'] })
   const host = options.value('host')
   const port = options.integer('port', 0, 65_535)
   const configuration = readConfiguration(process.env, {
@@ -21,9 +27,11 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
   })
+  const kafka = readKafkaSettings(process.env, options.value('kafka'))
   const service = await openService(configuration)
   service.onFatal((error) => end(error, io))
-  const url = await listen(service, configuration.host, configuration.port)
+  const topics = kafka === undefined ? undefined : topicsOf(service, kafka, io)
+  const url = await listen(service, topics, configuration)
   const directory = DataDirectory.inspect(configuration.data)
   announce(directory, url)
   if (options.flag('json')) writeJson(io, { url, pid: process.pid, ledger: service.ledgerId, data: directory.path })
@@ -31,11 +39,26 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   return new Promise(() => {})
 }
 
+const topicsOf = (service: Service, settings: KafkaSettings, io: Io): Topics => {
+  const clients = new KafkaClients(settings)
+  const edge = new KafkaEdge({
+    service,
+    clients,
+    standing: () =>
+      checkWhileRunning({ ledger: service.ledgerId, store: service.store, topics: new KafkaTopics(clients) }),
+    onFatal: (error) => end(error, io),
+    log: (line) => io.stderr.write(`${line}\n`),
+  })
+  service.alsoReady(() => edge.readiness())
+  if (settings.acknowledge === 'journal') service.confirmBy((position) => edge.confirm(position))
+  return edge
+}
+
 /** The framework is loaded only here: every other verb works without it. */
-const listen = async (service: Service, host: string, port: number): Promise<string> => {
+const listen = async (service: Service, topics: Topics | undefined, { host, port }: Configuration): Promise<string> => {
   try {
     const { start } = await import('../main.js')
-    return (await start({ service, host, port })).url
+    return (await start({ service, host, port, ...(topics === undefined ? {} : { topics }) })).url
   } catch (error) {
     await service.close()
     const { code } = error as NodeJS.ErrnoException

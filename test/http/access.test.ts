@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core'
 import type { NestFastifyApplication } from '@nestjs/platform-fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AppModule } from '../../src/app.module.js'
+import { NoTopics } from '../../src/application/topics.js'
 import { httpAdapter } from '../../src/http/server.js'
 import type { Client } from '../support/client.js'
 import { costing, Edge, type Folder, temporaryData } from './edge.js'
@@ -170,7 +171,11 @@ class Forgotten {
 }
 
 test('a route that does not say who may call it is closed to everybody', async () => {
-  const module = { module: class {}, imports: [AppModule.around(edge.service)], controllers: [Forgotten] }
+  const module = {
+    module: class {},
+    imports: [AppModule.around(edge.service, new NoTopics())],
+    controllers: [Forgotten],
+  }
   const app = await NestFactory.create<NestFastifyApplication>(module, httpAdapter(), {
     logger: false,
     bodyParser: false,

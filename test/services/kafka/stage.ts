@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Message, Partitioners, type Producer } from 'kafkajs'
 import type { KafkaClients } from '../../../src/kafka/client.js'
 import { ends, readRange } from '../../../src/kafka/tail.js'
+import { mendTopics } from '../../../src/kafka/topics.js'
 import type { KafkaBroker } from '../../support/kafka-broker.js'
 import { run, Service, temporaryData } from '../../support/service.js'
-import { clientsOf, makeTopic } from './topic.js'
+import { clientsOf } from './topic.js'
 
 /** The price of one {@link spendOf}: ε = 0.01, as recorded. */
 export const PRICE = 10n ** 13n
@@ -42,10 +43,7 @@ export class Stage {
   ): Promise<Stage> {
     const { partitions = 6, epsilon = '1' } = options
     const clients = clientsOf([broker])
-    const topics = (['decisions', 'journal', 'dead-letter'] as const).map((name) => clients.topic(name))
-    await makeTopic(broker, clients.topic('spends'), partitions, { 'compression.type': 'uncompressed' })
-    await makeTopic(broker, topics[0] as string, partitions, { 'max.message.bytes': String(8 * 2 ** 20) })
-    for (const topic of topics.slice(1)) await makeTopic(broker, topic, 1, { 'max.message.bytes': String(2 * 2 ** 20) })
+    await mendTopics(clients, partitions)
     const environment = {
       EPSILON_KAFKA_BROKERS: broker.bootstrap,
       EPSILON_KAFKA_TOPIC_PREFIX: clients.settings.topicPrefix,

@@ -1,0 +1,306 @@
+import type { KafkaMessage } from 'kafkajs'
+import type { Ingest } from '../application/ingest.js'
+import type { NotReady, Service } from '../application/service.js'
+import { type MessageCounts, type PartitionView, Topics } from '../application/topics.js'
+import type { Position } from '../ledger/block.js'
+import { LedgerError } from '../ledger/errors.js'
+import type { Standing } from '../recovery/start-check.js'
+import type { KafkaClients } from './client.js'
+import { groupOf, SpendConsumer } from './consumer.js'
+import { DeadLetter } from './dead-letter.js'
+import { deadLetterMessage } from './dead-letter-message.js'
+import { decisionMessage } from './decision-message.js'
+import { DecisionsPublisher } from './decisions-publisher.js'
+import { decisionsTail } from './decisions-tail.js'
+import { JOURNAL_PARTITION, JournalPublisher } from './journal-publisher.js'
+import { kafkaError } from './kafka-error.js'
+import { ingestOf } from './message.js'
+import { messageCause } from './message-cause.js'
+import { messageDigest } from './message-digest.js'
+import { MessageHandler, type Quarantine, type Rejected } from './message-handler.js'
+import type { OwnedPartition } from './partition.js'
+import { pause } from './pause.js'
+import { rejectedReport } from './quarantined-message.js'
+import { openSender } from './sender.js'
+import { SteadyProducer } from './steady-producer.js'
+import { ends, type Range, readRange } from './tail.js'
+import { checkTopics } from './topics.js'
+
+export interface EdgeParts {
+  readonly service: Service
+  readonly clients: KafkaClients
+  /** How far the journal has the log; rejects where the two do not fit, or cannot be compared now (`retry` is `now`). */
+  readonly standing: () => Promise<Standing>
+  /** The process has to end. */
+  readonly onFatal: (error: LedgerError) => void
+  readonly log: (line: string) => void
+}
+
+/** What runs once the brokers have been reached. */
+interface Running {
+  readonly journal: JournalPublisher
+  readonly decisions: DecisionsPublisher
+  readonly deadLetters: DeadLetter
+  readonly handler: MessageHandler
+  readonly consumer: SpendConsumer
+  readonly group: string
+}
+
+/**
+ * A ledger among brokers: spends come in, blocks go to the journal, and decisions follow them. It begins by itself as
+ * soon as the brokers can be reached, however long that takes, and so it goes on after every outage.
+ */
+export class KafkaEdge extends Topics {
+  readonly inUse = true
+  #running: Running | undefined
+  #journal: JournalPublisher | undefined
+  #beginning: Promise<void> = Promise.resolve()
+  #trouble: LedgerError | undefined
+  readonly #begun = new Begun<JournalPublisher>()
+  readonly #taking = new AbortController()
+  #stopping: Promise<void> | undefined
+
+  constructor(private readonly parts: EdgeParts) {
+    super()
+    // Where nobody waits for the journal, that it never began is no failure of its own.
+    this.#begun.promise.catch(() => undefined)
+  }
+
+  start(): void {
+    this.#beginning = this.#beginUntilBegun()
+  }
+
+  async stopTaking(): Promise<void> {
+    this.#taking.abort(shuttingDown())
+    this.#stopping ??= this.#beginning.then(() => this.#running?.consumer.stop())
+    await this.#stopping
+  }
+
+  async stop(): Promise<void> {
+    await this.stopTaking()
+    this.#begun.reject(shuttingDown())
+    await this.#running?.decisions.stop()
+    await this.#running?.deadLetters.stop()
+    await this.#journal?.stop()
+  }
+
+  /** Resolves once the journal has the records up to a position; undefined where it has them. */
+  confirm({ seq }: Position): Promise<void> | undefined {
+    if (this.#journal !== undefined) return this.#journal.position() >= seq ? undefined : this.#journal.reached(seq)
+    return this.#begun.promise.then((journal) => journal.reached(seq))
+  }
+
+  get group(): string | undefined {
+    return this.#running?.group
+  }
+
+  partitions(): readonly PartitionView[] {
+    return this.#running?.consumer.partitions().map((owned) => this.#viewOf(owned)) ?? []
+  }
+
+  counts(): MessageCounts {
+    return this.#running?.handler.counts ?? { decided: 0, repeated: 0, redelivered: 0, quarantined: 0 }
+  }
+
+  published() {
+    return { journal: this.#journal?.position() ?? -1, decisions: this.#running?.decisions.position() ?? -1 }
+  }
+
+  /** Why not everything that comes by topics can be decided and published now. */
+  readiness(): readonly NotReady[] {
+    if (this.#running === undefined) return [reasonOf(this.#trouble ?? connecting())]
+    const { consumer, journal, decisions, deadLetters } = this.#running
+    const troubles = [journal, decisions, deadLetters].flatMap(({ trouble }) => trouble ?? [])
+    if (consumer.trouble !== undefined) troubles.push(kafkaError(consumer.trouble, 'looking at the spends'))
+    if (!consumer.joined) troubles.push(connecting())
+    const reasons = new Map(troubles.map((trouble) => [trouble.code, reasonOf(trouble)]))
+    return [...reasons.values(), ...consumer.partitions().flatMap((owned) => this.#stopped(owned))]
+  }
+
+  #stopped({ number, standing }: OwnedPartition): readonly NotReady[] {
+    const name = `${this.parts.clients.topic('spends')} partition ${number}`
+    if (standing.kind === 'waiting') return [{ code: standing.code, detail: `${name} waits: ${standing.detail}` }]
+    if (standing.kind !== 'lost') return []
+    const { code, from, to, detail } = standing.loss
+    return [{ code: 'TOPIC_RANGE_LOST', detail: `${name}, offsets ${from} to ${to} (${code}): ${detail}` }]
+  }
+
+  async #beginUntilBegun(): Promise<void> {
+    const { signal } = this.#taking
+    while (!signal.aborted) {
+      try {
+        await this.#begin()
+        this.#trouble = undefined
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        const known = kafkaError(error, 'beginning with the topics')
+        if (known.code !== this.#trouble?.code) this.parts.log(`${known.code}: ${known.message}`)
+        this.#trouble = known
+      }
+      await pause(BEGIN_AGAIN_MS, signal)
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { clients, service } = this.parts
+    const { signal } = this.#taking
+    for (const warning of await checkTopics(clients)) this.parts.log(warning)
+    this.#journal ??= this.#openJournal(await this.#standing())
+    const { upTo } = await decisionsTail(clients, service.ledgerId, signal)
+    signal.throwIfAborted()
+    this.#begun.resolve(this.#journal)
+    if (this.#running === undefined) this.#running = this.#open(this.#journal, upTo)
+    await this.#running.consumer.start()
+  }
+
+  /** A log and a journal that do not fit will not fit later either. */
+  async #standing(): Promise<Standing> {
+    try {
+      return await this.parts.standing()
+    } catch (error) {
+      const known = kafkaError(error, 'comparing the log with its journal')
+      if (known.retry !== 'now') this.parts.onFatal(known)
+      throw known
+    }
+  }
+
+  #openJournal(standing: Standing): JournalPublisher {
+    const { service, clients, onFatal, log } = this.parts
+    const topic = clients.topic('journal')
+    const journal = new JournalPublisher({
+      ledger: service.ledgerId,
+      store: service.store,
+      topic,
+      producer: this.#producer(),
+      start: standing,
+      readBack: (range: Range, take: (message: KafkaMessage) => Promise<void>) =>
+        readRange({ clients, topic, ranges: new Map([[JOURNAL_PARTITION, range]]), take, signal: this.#taking.signal }),
+      onFatal,
+      log,
+    })
+    journal.start()
+    return journal
+  }
+
+  #open(journal: JournalPublisher, decidedUpTo: number): Running {
+    const { service, clients, onFatal } = this.parts
+    const decisions = new DecisionsPublisher({
+      store: service.store,
+      topic: clients.topic('decisions'),
+      producer: this.#producer(),
+      after: decidedUpTo,
+      journalHas: (seq) => journal.reached(seq),
+      messageOf: (decision, sending) => decisionMessage(decision, service.state.registry, sending),
+      openedBy: (source, id) => service.ledger.answered(source, id),
+      onFatal,
+    })
+    decisions.start()
+    const deadLetters = new DeadLetter(clients.topic('dead-letter'), this.#producer())
+    const handler = this.#openHandler(decisions, deadLetters)
+    const group = groupOf(clients.settings.group, service.ledgerId)
+    return { journal, decisions, deadLetters, handler, group, consumer: this.#openConsumer(handler, group) }
+  }
+
+  #openHandler(decisions: DecisionsPublisher, deadLetters: DeadLetter): MessageHandler {
+    const { service, clients } = this.parts
+    const topic = clients.topic('spends')
+    return new MessageHandler({
+      read: (message, partition) =>
+        ingestOf(message, messageCause(message, topic, partition), clients.settings.sources),
+      ingest: (items) => service.ledger.ingest(items),
+      bury: (message, { message: { reason, detail }, cause: { partition } }) =>
+        deadLetters.bury(deadLetterMessage(message, { reason, detail, topic, partition })),
+      quarantineOf,
+      repeat: (answers) => decisions.repeat(answers.map(({ receipt }) => receipt.seq)),
+    })
+  }
+
+  #openConsumer(handler: MessageHandler, group: string): SpendConsumer {
+    const { service, clients, onFatal, log } = this.parts
+    const { signal } = this.#taking
+    const topic = clients.topic('spends')
+    return new SpendConsumer({
+      topic,
+      consumer: clients.consumer({ group, lasting: true }),
+      takes: (partition) => clients.settings.partitions?.has(partition) ?? true,
+      applied: (partition) => service.state.offset(topic, partition),
+      ends: () => ends(clients, topic),
+      digestAt: (partition, offset) => digestAt(clients, { topic, partition, offset, signal }),
+      digestOf: messageDigest,
+      handler,
+      recordOffsets: (partition, next, digest) => service.ledger.recordOffsets([{ topic, partition, next, digest }]),
+      now: () => performance.now(),
+      onFatal,
+      log,
+    })
+  }
+
+  #producer(): SteadyProducer {
+    return new SteadyProducer({ open: () => openSender(this.parts.clients), now: () => performance.now() })
+  }
+
+  #viewOf({ number, standing, high }: OwnedPartition): PartitionView {
+    const topic = this.parts.clients.topic('spends')
+    const next = this.parts.service.state.offset(topic, number)?.next ?? 0n
+    const view = { topic, partition: number, next, high, standing: standing.kind }
+    if (standing.kind === 'waiting') return { ...view, why: { code: standing.code, detail: standing.detail } }
+    return standing.kind === 'lost' ? { ...view, why: standing.loss } : view
+  }
+}
+
+/** A value that is there later, for those who ask before. */
+class Begun<Value> {
+  resolve: (value: Value) => void = () => {}
+  reject: (error: Error) => void = () => {}
+  readonly promise = new Promise<Value>((resolve, reject) => {
+    this.resolve = resolve
+    this.reject = reject
+  })
+}
+
+const BEGIN_AGAIN_MS = 1_000
+
+const quarantineOf = (message: KafkaMessage, item: Ingest, { rejection }: Rejected): Quarantine => {
+  const names = 'source' in item ? { source: item.source, id: idOf(item) } : { source: '', id: '' }
+  return rejectedReport(message, item.cause, names, rejection)
+}
+
+const idOf = (item: Ingest): string => {
+  if ('id' in item) return item.id
+  const { id } = ('wire' in item ? item.wire : {}) as { readonly id?: unknown }
+  return typeof id === 'string' ? id : ''
+}
+
+/** Messages of aborted transactions count too: one of them may have been applied. */
+const digestAt = async (
+  clients: KafkaClients,
+  at: { readonly topic: string; readonly partition: number; readonly offset: bigint; readonly signal: AbortSignal },
+): Promise<string | undefined> => {
+  const { topic, partition, offset, signal } = at
+  let found: string | undefined
+  await readRange({
+    clients,
+    topic,
+    ranges: new Map([[partition, { from: offset, to: offset + 1n }]]),
+    take: (message) => {
+      found = messageDigest(message)
+    },
+    signal,
+    readUncommitted: true,
+  })
+  return found
+}
+
+const reasonOf = ({ code, message, hint }: LedgerError): NotReady => ({
+  code,
+  detail: hint === undefined ? message : `${message} ${hint}`,
+})
+
+const connecting = (): LedgerError =>
+  new LedgerError('KAFKA_CONNECTING', 'the brokers are not reached yet, or the consumer has no partitions yet.', {
+    retry: 'now',
+  })
+
+const shuttingDown = (): LedgerError =>
+  new LedgerError('SHUTTING_DOWN', 'the ledger is shutting down', { retry: 'now' })

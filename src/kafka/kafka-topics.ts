@@ -1,0 +1,82 @@
+import { type Block } from '../ledger/block.js'
+import { Journal, type JournalEntry, type PartitionEnd, type TopicEnds, Topics } from '../recovery/journal.js'
+import type { KafkaClients } from './client.js'
+import { decisionsTail } from './decisions-tail.js'
+import { journalBlock, journalMessage } from './journal-message.js'
+import { JOURNAL_PARTITION } from './journal-publisher.js'
+import { openSender } from './sender.js'
+import { SteadyProducer } from './steady-producer.js'
+import { ends, readRange } from './tail.js'
+
+/** The real topics around a ledger, as a start looks at them. */
+export class KafkaTopics extends Topics {
+  readonly journalName: { readonly topic: string; readonly partition: number }
+
+  constructor(
+    private readonly clients: KafkaClients,
+    private readonly signal?: AbortSignal,
+  ) {
+    super()
+    this.journalName = { topic: clients.topic('journal'), partition: JOURNAL_PARTITION }
+  }
+
+  journal(ledger: string): Journal {
+    return new KafkaJournal(this.clients, ledger, this.signal)
+  }
+
+  async decidedUpTo(ledger: string): Promise<number | undefined> {
+    const { upTo, newest } = await decisionsTail(this.clients, ledger, this.signal)
+    const highest = Math.max(upTo, newest)
+    return highest < 0 ? undefined : highest
+  }
+
+  async spendsEnds(): Promise<readonly PartitionEnd[]> {
+    const topic = this.clients.topic('spends')
+    const { partitions: taken } = this.clients.settings
+    return [...(await ends(this.clients, topic))]
+      .filter(([partition]) => taken?.has(partition) ?? true)
+      .map(([partition, { high }]) => ({ topic, partition, high }))
+  }
+}
+
+class KafkaJournal extends Journal {
+  readonly #topic: string
+
+  constructor(
+    private readonly clients: KafkaClients,
+    private readonly ledger: string,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    super()
+    this.#topic = clients.topic('journal')
+  }
+
+  async ends(): Promise<TopicEnds> {
+    const found = (await ends(this.clients, this.#topic)).get(JOURNAL_PARTITION)
+    if (found === undefined) throw new RangeError(`${this.#topic} has no partition ${JOURNAL_PARTITION}`)
+    return found
+  }
+
+  async read(from: bigint, to: bigint, take: (entry: JournalEntry) => Promise<void> | void): Promise<void> {
+    await readRange({
+      clients: this.clients,
+      topic: this.#topic,
+      ranges: new Map([[JOURNAL_PARTITION, { from, to }]]),
+      ...(this.signal === undefined ? {} : { signal: this.signal }),
+      take: (message) => {
+        const { ledger, epoch, block } = journalBlock(message)
+        return ledger === this.ledger ? take({ offset: BigInt(message.offset), epoch, block }) : undefined
+      },
+    })
+  }
+
+  async append(block: Block): Promise<void> {
+    const producer = new SteadyProducer({ open: () => openSender(this.clients), now: () => performance.now() })
+    try {
+      const message = { ...journalMessage(this.ledger, block), partition: JOURNAL_PARTITION }
+      await producer.insist({ topic: this.#topic, messages: [message] })
+    } finally {
+      await producer.stop()
+    }
+  }
+}
