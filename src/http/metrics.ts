@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common'
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { Service } from '../application/service.js'
+import { Topics } from '../application/topics.js'
 import type { Appended } from '../ledger/writer.js'
+import { observeTopics } from './topic-metrics.js'
 
 /** Record types that answer a request, by what became of it. */
 const DECISIONS: Readonly<Record<string, { readonly kind: string; readonly outcome: string }>> = {
@@ -26,7 +28,7 @@ export class Metrics {
   private readonly registry = new Registry()
   private readonly durations: Histogram<'method' | 'route' | 'status'>
 
-  constructor(service: Service) {
+  constructor(service: Service, topics: Topics) {
     this.contentType = this.registry.contentType
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry })
@@ -39,6 +41,7 @@ export class Metrics {
       registers,
     })
     service.onAppend(appendsIn(registers))
+    observeTopics(topics, service, registers)
     for (const { name, help, value } of gaugesOf(service)) {
       new Gauge({
         name,
