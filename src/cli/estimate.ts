@@ -1,15 +1,14 @@
 import { DataDirectory } from '../adapters/data-directory.js'
 import { LedgerState } from '../adapters/state/ledger-state.js'
-import { amountsShown, standing } from '../budget/answer.js'
+import { estimateView } from '../application/estimate-view.js'
 import { exactCosts } from '../budget/costs.js'
-import { type Estimate, type EstimatedBudget, estimate } from '../budget/estimate.js'
+import { type Estimate, estimate } from '../budget/estimate.js'
 import { eventOf } from '../budget/event-of.js'
 import { evolve } from '../budget/evolve.js'
 import { parseRequest } from '../budget/request.js'
 import { rowsFor } from '../budget/targets.js'
 import { ChainCheck } from '../ledger/chain.js'
 import { LedgerError } from '../ledger/errors.js'
-import type { JsonObject } from '../ledger/record.js'
 import { readInput } from './input.js'
 import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
 import { parseOptions } from './options.js'
@@ -34,7 +33,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   if (result.kind === 'rejected')
     throw new LedgerError(result.code, result.detail, { retry: 'never', exitCode: EXIT.precondition })
   if (result.kind === 'costs-needed') throw new RangeError('the policies changed while nothing was written')
-  if (options.flag('json')) writeJson(io, documentOf(result))
+  if (options.flag('json')) writeJson(io, estimateView(result))
   else writeLine(io, wordsOf(result))
   return result.admitted ? EXIT.ok : EXIT.precondition
 }
@@ -62,36 +61,16 @@ const spendFrom = (text: string): unknown => {
   }
 }
 
-const documentOf = ({ admitted, largestCount, repetitions, budgets }: Estimate): JsonObject => ({
-  admitted,
-  largestCount: Number(largestCount),
-  repetitions: repetitions === undefined ? null : String(repetitions),
-  budgetCount: budgets.length,
-  budgets: budgets.slice(0, MOST_SHOWN).map(budgetFacts),
-})
-
-const MOST_SHOWN = 100
-
-const budgetFacts = ({ policy, key, window, admitted, spent, reserved, requested }: EstimatedBudget): JsonObject => ({
-  policy: policy.id,
-  key,
-  window,
-  admitted,
-  ...standing(policy, { spent, reserved }),
-  requested: amountsShown(policy.metric, requested),
-})
-
 const wordsOf = (result: Estimate): string => {
-  const rows = result.budgets.slice(0, MOST_SHOWN).map((budget) => {
-    const { policy, key, window, admitted, spent, remaining, requested } = budgetFacts(budget)
-    return [
+  const rows = estimateView(result).budgets.map(({ policy, key, window, admitted, spent, remaining, requested }) =>
+    [
       policy,
       key,
       window,
       admitted === true ? 'admits' : 'refuses',
       ...[spent, remaining, requested].map((amounts) => JSON.stringify(amounts)),
-    ].map(String)
-  })
+    ].map(String),
+  )
   return [
     table([['policy', 'budget', 'window', 'decision', 'spent', 'remaining', 'requested'], ...rows]),
     '',

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -44,6 +44,27 @@ test('beside a running service: a second one is refused, and verify, prove, toke
   expect((await run('token', 'revoke', made.id, '--data', data)).code).toBe(0)
   expect((await emitter.post('/v1/spends/estimate', { unit: 'u', mechanism: 'no_op' })).status).toBe(401)
   expect((await run('token', 'revoke', 'nobody', '--data', data)).code).toBe(10)
+})
+
+test('an estimate is the same from the command line and over HTTP: of many budgets those that refuse come first', async () => {
+  const service = await started()
+  const terms = { epsilon: '1', delta: '0', neighboring: 'add_or_remove_one', window: 'lifetime', role: 'guarantee' }
+  const policy = { id: 'person', scope: ['unit'], metric: 'pure', ...terms }
+  expect((await (await service.as('operator')).post('/v1/policies', policy)).status).toBe(201)
+  const emitter = service.client(await service.createToken('emitter', 'trainer'))
+  const cost = { mechanism: 'declared_pure', epsilon: '0.6' }
+  expect((await emitter.post('/v1/spends', { id: 's', unit: 'u-119', ...cost })).status).toBe(201)
+
+  const spend = { units: Array.from({ length: 120 }, (_, index) => `u-${index}`), ...cost }
+  const body = join(temporaryFolder(), 'spend.json')
+  writeFileSync(body, JSON.stringify(spend))
+  const shown = await run('estimate', '--data', service.data, '--source', 'trainer', body, '--json')
+  expect(shown.code).toBe(3)
+  expect(JSON.parse(shown.stdout)).toEqual((await emitter.post('/v1/spends/estimate', spend)).body)
+  expect(JSON.parse(shown.stdout)).toMatchObject({ admitted: false, budgetCount: 120 })
+  expect(JSON.parse(shown.stdout).budgets[0]).toMatchObject({ key: 'u-119', admitted: false })
+  const words = await run('estimate', '--data', service.data, '--source', 'trainer', body)
+  expect(words.stdout).toMatch(/^policy.*\nperson +u-119 +lifetime +refuses/)
 })
 
 test('after a stop nothing is left behind, and tokens are made on the directory itself', async () => {

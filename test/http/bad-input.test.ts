@@ -66,9 +66,14 @@ const BODIES: readonly (readonly [name: string, body: string, status: number, co
   ['sampling without its method', spend({ sampling: { probability: '0.1' } }), 422, 'UNSUPPORTED_SAMPLING'],
   [
     'more than 16 KiB',
-    spend({ parts: undefined, clipping: { [`n${'x'.repeat(60)}`]: 1 }, analyst: 'a'.repeat(17_000) }),
+    JSON.stringify({
+      id: 'bad',
+      unit: 'u',
+      purpose: 'billing',
+      dpEvent: { class_name: 'NoOpDpEvent', module_name: 'x'.repeat(17_000) },
+    }),
     422,
-    'INVALID',
+    'OUT_OF_RANGE',
   ],
   ['50,000 nested brackets', nested(50_000), 422, 'INVALID'],
   ['50,000 open brackets', '['.repeat(50_000), 400, 'MALFORMED'],

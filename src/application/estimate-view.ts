@@ -6,7 +6,10 @@ import type { JsonObject } from '../ledger/record.js'
 const MOST_SHOWN = 100
 
 /** An estimate as callers see it; `repetitions` is null where there is no end to them. */
-export const estimateView = ({ admitted, budgets, largestCount, repetitions }: Estimate): JsonObject => ({
+export type EstimateView = JsonObject & { readonly budgets: readonly JsonObject[] }
+
+/** Of more budgets than are shown, those that refuse come first. */
+export const estimateView = ({ admitted, budgets, largestCount, repetitions }: Estimate): EstimateView => ({
   admitted,
   largestCount: Number(largestCount),
   repetitions: repetitions === undefined ? null : String(repetitions),
