@@ -17,6 +17,7 @@ import {
 } from './query.handlers.js'
 import { Service } from './service.js'
 import { ChargeAllHandler, ChargeHandler, CloseReservationHandler, EstimateHandler } from './spend.handlers.js'
+import { ChargeQuarantinedHandler, QuarantineHandler, TopicsHandler } from './topic.handlers.js'
 import { Topics } from './topics.js'
 
 const COMMAND_HANDLERS = [
@@ -26,6 +27,7 @@ const COMMAND_HANDLERS = [
   SubmitHandler,
   CreateTokenHandler,
   ConfirmClockHandler,
+  ChargeQuarantinedHandler,
 ]
 const QUERY_HANDLERS = [
   EstimateHandler,
@@ -40,6 +42,8 @@ const QUERY_HANDLERS = [
   LedgerHandler,
   RecordHandler,
   RecordsHandler,
+  TopicsHandler,
+  QuarantineHandler,
 ]
 
 @Module({})

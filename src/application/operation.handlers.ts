@@ -7,10 +7,22 @@ import type { Cause } from '../ledger/record.js'
 import { Ledger, type Outcome } from './ledger.js'
 import { Service } from './service.js'
 
-/** Commands that need nothing computed: policies, approvals, halts, and the end of tokens. */
+/** Commands that need nothing computed: policies, approvals, halts, what people decide about topics, and the end of tokens. */
 export type PlainCommand = Extract<
   Command,
-  { readonly kind: 'set-policy' | 'remove-policy' | 'approve-policy' | 'halt' | 'resume' | 'revoke-token' }
+  {
+    readonly kind:
+      | 'set-policy'
+      | 'remove-policy'
+      | 'approve-policy'
+      | 'halt'
+      | 'resume'
+      | 'revoke-token'
+      | 'propose-dismissal'
+      | 'approve-dismissal'
+      | 'propose-reset'
+      | 'approve-reset'
+  }
 >
 
 /** Hands a command to the writer as it is. */

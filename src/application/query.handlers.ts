@@ -10,7 +10,7 @@ import { Service } from './service.js'
 import { unitBudgets } from './unit-budgets.js'
 
 /** Every answer says which position of the log it reflects. */
-const positionOf = (service: Service): { readonly position: JsonObject } => {
+export const positionOf = (service: Service): { readonly position: JsonObject } => {
   const { seq, leaf } = service.position()
   return { position: { seq, leaf } }
 }
@@ -113,7 +113,7 @@ const pageOf = async (service: Service, name: string, seqs: readonly number[], p
 }
 
 /** The `after` of the following page, null at the end. `seqs` are those of this page, and one more where there is one. */
-const nextOf = (seqs: readonly number[], { limit }: Page): number | null =>
+export const nextOf = (seqs: readonly number[], { limit }: Page): number | null =>
   seqs.length > limit ? (seqs[limit - 1] ?? null) : null
 
 /** Reservations that are neither settled, released nor expired, oldest first. */

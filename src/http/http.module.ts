@@ -8,11 +8,13 @@ import { OperationsController } from './operations.controller.js'
 import { PoliciesController } from './policies.controller.js'
 import { PositionGuard } from './position.guard.js'
 import { ProblemFilter } from './problem.filter.js'
+import { QuarantineController } from './quarantine.controller.js'
 import { RecordsController } from './records.controller.js'
 import { ReservationsController } from './reservations.controller.js'
 import { SpendsController } from './spends.controller.js'
 import { TokenGate } from './token-gate.js'
 import { TokensController } from './tokens.controller.js'
+import { TopicsController } from './topics.controller.js'
 import { UnitsController } from './units.controller.js'
 
 @Module({})
@@ -30,6 +32,8 @@ export const httpModule = (application: DynamicModule): DynamicModule => ({
     TokensController,
     OperationsController,
     RecordsController,
+    TopicsController,
+    QuarantineController,
     HealthController,
     MetricsController,
   ],

@@ -51,6 +51,12 @@ const ROUTES: readonly (readonly [method: string, path: string, roles: readonly 
   ['GET', '/v1/ledger', READ],
   ['POST', '/v1/halt', ['operator']],
   ['POST', '/v1/resume', ['operator']],
+  ['GET', '/v1/topics', READ],
+  ['POST', '/v1/topics/t/partitions/p/reset', ['operator']],
+  ['POST', '/v1/topics/t/partitions/p/reset/approve', ['approver']],
+  ['GET', '/v1/quarantine', READ],
+  ['POST', '/v1/quarantine/0', ['operator']],
+  ['POST', '/v1/quarantine/0/approve', ['approver']],
   ['POST', '/v1/clock/confirm', ['operator']],
   ['POST', '/v1/tokens', ['operator', 'approver']],
   ['GET', '/v1/tokens', READ],
@@ -71,13 +77,18 @@ test.each(ROUTES)('%s %s is for its roles alone', async (method, path, roles) =>
   expect(edge.head).toBe(before)
 })
 
+/** What stands for a parameter in a path above. */
+const NAMED = { '/x': '/{id}', '/u/': '/{unit}/', '/0': '/{seq}', '/t/': '/{topic}/', '/p/': '/{partition}/' }
+
 test('the document lists exactly these routes, and those without a token', async () => {
   const { body } = await edge.client(undefined).get<{ paths: Record<string, object> }>('/docs/openapi.json')
   const listed = Object.entries(body.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   )
   const known = ROUTES.map(([method, path]) => `${method} ${path.split('?')[0]}`)
-  const named = known.map((route) => route.replace('/x', '/{id}').replace('/u/', '/{unit}/').replace('/0', '/{seq}'))
+  const named = known.map((route) =>
+    Object.entries(NAMED).reduce((path, [value, name]) => path.replace(value, name), route),
+  )
   expect(listed.sort()).toEqual([...named, 'GET /health/live', 'GET /health/ready'].sort())
 })
 

@@ -6,6 +6,7 @@ import { parseRequest } from '../../src/budget/request.js'
 import { HaltDto, ReasonDto, TokenDto } from '../../src/http/dto/operation.dto.js'
 import { ApprovalDto, PolicyDto } from '../../src/http/dto/policy.dto.js'
 import { EstimateDto, ReportDto, ReservationDto, SettleDto, SpendDto } from '../../src/http/dto/spend.dto.js'
+import { ResetApprovalDto, ResetDto, ResolutionDto } from '../../src/http/dto/topic.dto.js'
 import { SCHEMAS } from '../../src/http/openapi/schemas.js'
 import type { Schema } from '../../src/http/openapi/values.js'
 
@@ -39,6 +40,9 @@ test.each([
   ['HaltRequest', HaltDto],
   ['ReasonRequest', ReasonDto],
   ['TokenRequest', TokenDto],
+  ['ResetRequest', ResetDto],
+  ['ResetApprovalRequest', ResetApprovalDto],
+  ['ResolutionRequest', ResolutionDto],
 ] as const)('%s has the same fields in the document and in its class', (name, dto) => {
   expect(fieldsOf(schemas[name] ?? {})).toEqual(describedBy(dto))
 })

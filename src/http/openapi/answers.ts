@@ -267,6 +267,52 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
     halts: list(object({ scope: nullable({ type: 'object' }), reason: { type: 'string' }, at: INSTANT })),
     ...POSITION,
   }),
+  Topics: object({
+    inUse: { description: 'Whether this ledger is told of brokers.', type: 'boolean' },
+    group: nullable(ANY_NAME),
+    partitions: list(
+      object(
+        {
+          topic: ANY_NAME,
+          partition: integer(0),
+          next: ref('Offset'),
+          high: ref('Offset'),
+          lag: { type: 'string' },
+          standing: { enum: ['checking', 'running', 'waiting', 'lost'] },
+          why: object({ code: ANY_NAME, detail: { type: 'string' }, from: ref('Offset'), to: ref('Offset') }, [
+            'from',
+            'to',
+          ]),
+        },
+        ['why'],
+      ),
+    ),
+    published: {
+      description: 'Number of the last record that each topic has; -1 for none.',
+      ...object({ journal: integer(-1), decisions: integer(-1) }),
+    },
+    resets: list({ type: 'object' }),
+    ...POSITION,
+  }),
+  TopicReset: object({
+    topic: ANY_NAME,
+    partition: integer(0),
+    to: ref('Offset'),
+    status: { enum: ['proposed', 'approved'] },
+    ...RECEIPT,
+  }),
+  Quarantine: object({ ...page('quarantine', { type: 'object' }), ...POSITION }),
+  QuarantineResolution: object({
+    quarantined: SEQ,
+    status: { enum: ['proposed', 'dismissed'] },
+    ...RECEIPT,
+  }),
+  Offset: {
+    description: 'A decimal string: offsets pass 2^53.',
+    type: 'string',
+    pattern: '^[0-9]{1,19}$',
+    examples: ['120'],
+  },
   Record: {
     description: 'A record of the log; data is told by type.',
     ...object({

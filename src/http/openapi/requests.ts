@@ -158,6 +158,22 @@ export const REQUEST_SCHEMAS: Readonly<Record<string, Schema>> = {
     ...object({ scope: { ...ref('Match'), minProperties: 1 }, reason: REASON }, ['scope']),
     examples: [{ scope: { dataset: 'clicks' }, reason: 'the sampling rate was wrong' }],
   },
+  ResetRequest: {
+    ...object({ to: ref('Offset'), reason: REASON }),
+    examples: [{ to: '120', reason: 'retention was too short; the messages are gone' }],
+  },
+  ResetApprovalRequest: { ...object({ to: ref('Offset') }), examples: [{ to: '120' }] },
+  ResolutionRequest: {
+    oneOf: [
+      { title: 'charge', ...object({ charge: ref('QuarantineCharge') }) },
+      { title: 'dismiss', ...object({ dismiss: object({ reason: REASON }) }) },
+    ],
+    examples: [{ dismiss: { reason: 'a test message of the new emitter' } }],
+  },
+  QuarantineCharge: {
+    description: 'A ReportRequest, and in whose name it is charged.',
+    ...charging({ source: ref('Name'), id: ref('Name') }, ['refuse'], { source: 'trainer', ...SPEND_EXAMPLE() }),
+  },
   TokenRequest: {
     ...object(
       {
