@@ -5,7 +5,8 @@ import { type Costs, costsOf } from '../../src/accounting/cost.js'
 import { ceilDivide, parseRational, rational } from '../../src/accounting/rational.js'
 import { parseRelease } from '../../src/accounting/release.js'
 import { INFINITE_FROM, type Relation, rdpRow, SCALE_LOSS } from '../../src/accounting/units.js'
-import { type Python, pythonWithRequirements, runScript } from './python.js'
+import { type Python, pythonWith } from '../support/python.js'
+import { REQUIREMENTS, runScript } from './python.js'
 
 /** An event of dp_accounting, in the JSON form that `to_named_tuple` has; both sides read the same one. */
 interface Asked {
@@ -25,7 +26,7 @@ const SEED = 20_260_901
 
 let python: Python = { missing: 'not looked for' }
 beforeAll(() => {
-  python = pythonWithRequirements()
+  python = pythonWith(REQUIREMENTS)
 })
 
 const oracleTest = (name: string, body: (path: string) => void): void =>
