@@ -33,7 +33,7 @@ export abstract class Topics {
   abstract start(): void
   /** Takes no more messages; what was taken is still decided and published. */
   abstract stopTaking(): Promise<void>
-  /** Gives up what is being published: the next start goes on with it. */
+  /** Publishes for a moment what is decided, and gives up the rest: the next start goes on with it. */
   abstract stop(): Promise<void>
 }
 

@@ -19,7 +19,7 @@ import { messageCause } from './message-cause.js'
 import { messageDigest } from './message-digest.js'
 import { MessageHandler, type Quarantine, type Rejected } from './message-handler.js'
 import type { OwnedPartition } from './partition.js'
-import { pause } from './pause.js'
+import { endWithin, pause } from './pause.js'
 import { rejectedReport } from './quarantined-message.js'
 import { openSender } from './sender.js'
 import { SteadyProducer } from './steady-producer.js'
@@ -79,9 +79,17 @@ export class KafkaEdge extends Topics {
   async stop(): Promise<void> {
     await this.stopTaking()
     this.#begun.reject(shuttingDown())
+    await this.#sendTheRest()
     await this.#running?.decisions.stop()
     await this.#running?.deadLetters.stop()
     await this.#journal?.stop()
+  }
+
+  /** What is decided goes out before the process ends, where that takes no longer than a moment. */
+  async #sendTheRest(): Promise<void> {
+    const decisions = this.#running?.decisions
+    if (decisions === undefined || decisions.trouble !== undefined) return
+    await endWithin(LAST_SENDS_MS, decisions.reached(this.parts.service.position().seq))
   }
 
   /** Resolves once the journal has the records up to a position; undefined where it has them. */
@@ -145,7 +153,7 @@ export class KafkaEdge extends Topics {
   async #begin(): Promise<void> {
     const { clients, service } = this.parts
     const { signal } = this.#taking
-    for (const warning of await checkTopics(clients)) this.parts.log(warning)
+    for (const warning of await checkTopics(clients, signal)) this.parts.log(warning)
     this.#journal ??= this.#openJournal(await this.#standing())
     const { upTo } = await decisionsTail(clients, service.ledgerId, signal)
     signal.throwIfAborted()
@@ -174,8 +182,16 @@ export class KafkaEdge extends Topics {
       topic,
       producer: this.#producer(),
       start: standing,
+      // What an open transaction holds back stands between our sends all the same.
       readBack: (range: Range, take: (message: KafkaMessage) => Promise<void>) =>
-        readRange({ clients, topic, ranges: new Map([[JOURNAL_PARTITION, range]]), take, signal: this.#taking.signal }),
+        readRange({
+          clients,
+          topic,
+          ranges: new Map([[JOURNAL_PARTITION, range]]),
+          take,
+          signal: this.#taking.signal,
+          readUncommitted: true,
+        }),
       onFatal,
       log,
     })
@@ -260,6 +276,7 @@ class Begun<Value> {
 }
 
 const BEGIN_AGAIN_MS = 1_000
+const LAST_SENDS_MS = 3_000
 
 const quarantineOf = (message: KafkaMessage, item: Ingest, { rejection }: Rejected): Quarantine => {
   const names = 'source' in item ? { source: item.source, id: idOf(item) } : { source: '', id: '' }

@@ -39,6 +39,9 @@ export class KafkaTopics extends Topics {
   }
 }
 
+/** What transactions hold back is read too: else anybody could hide the newest blocks by opening one. */
+const EVERYTHING = { readUncommitted: true }
+
 class KafkaJournal extends Journal {
   readonly #topic: string
 
@@ -52,7 +55,7 @@ class KafkaJournal extends Journal {
   }
 
   async ends(): Promise<TopicEnds> {
-    const found = (await ends(this.clients, this.#topic)).get(JOURNAL_PARTITION)
+    const found = (await ends(this.clients, this.#topic, EVERYTHING)).get(JOURNAL_PARTITION)
     if (found === undefined) throw new RangeError(`${this.#topic} has no partition ${JOURNAL_PARTITION}`)
     return found
   }
@@ -62,6 +65,7 @@ class KafkaJournal extends Journal {
       clients: this.clients,
       topic: this.#topic,
       ranges: new Map([[JOURNAL_PARTITION, { from, to }]]),
+      ...EVERYTHING,
       ...(this.signal === undefined ? {} : { signal: this.signal }),
       take: (message) => {
         const { ledger, epoch, block } = journalBlock(message)

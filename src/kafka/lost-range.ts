@@ -4,7 +4,7 @@ import type { TopicOffset } from '../budget/state.js'
 export interface Ends {
   /** Of the oldest message that it still has. */
   readonly low: bigint
-  /** That the next message will get. */
+  /** Beyond the newest message that is shown: a reader sees nothing from the first one of an open transaction on. */
   readonly high: bigint
 }
 

@@ -1,6 +1,7 @@
 import type { KafkaMessage } from 'kafkajs'
 import type { KafkaClients } from './client.js'
-import { type Ends, ends, type Range, readRange } from './tail.js'
+import type { Ends } from './lost-range.js'
+import { ends, type Range, readRange } from './tail.js'
 
 export interface Search<Found> {
   readonly clients: KafkaClients

@@ -3,15 +3,8 @@ import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { LedgerError } from '../ledger/errors.js'
 import { isClientError, type KafkaClients } from './client.js'
 import { kafkaError } from './kafka-error.js'
+import type { Ends } from './lost-range.js'
 import { endWithin, pause } from './pause.js'
-
-/** The offsets that a partition has now. */
-export interface Ends {
-  /** Of the oldest message that it still has. */
-  readonly low: bigint
-  /** Beyond the newest one that is shown. */
-  readonly high: bigint
-}
 
 /** The offsets from `from` up to `to`, `to` left out. */
 export interface Range {

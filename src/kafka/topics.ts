@@ -29,8 +29,8 @@ export interface TopicsReport {
 }
 
 /** Looks at every topic of a ledger. @throws what brokers say, as a LedgerError. */
-export const inspectTopics = (clients: KafkaClients): Promise<TopicsReport> =>
-  asAdmin(clients, async (admin) => (await look(admin, clients)).report)
+export const inspectTopics = (clients: KafkaClients, signal?: AbortSignal): Promise<TopicsReport> =>
+  asAdmin(clients, async (admin) => (await look(admin, clients)).report, signal)
 
 /**
  * Makes the topics that are missing, and sets what is wrong and can be set.
@@ -52,8 +52,8 @@ export const mendTopics = async (clients: KafkaClients, partitions: number): Pro
 }
 
 /** @throws LedgerError TOPIC_MISSING or TOPIC_WRONG: which topics, and how to mend them. @returns what is only a warning. */
-export const checkTopics = async (clients: KafkaClients): Promise<readonly string[]> => {
-  const { topics } = await inspectTopics(clients)
+export const checkTopics = async (clients: KafkaClients, signal?: AbortSignal): Promise<readonly string[]> => {
+  const { topics } = await inspectTopics(clients, signal)
   const missing = topics.filter(({ exists }) => !exists)
   if (missing.length > 0) throw topicsMissing(missing)
   const wrong = topics.flatMap((report) => linesOf(report, 'wrong'))
@@ -199,7 +199,11 @@ const untilSeen = async (admin: Admin, { topics }: TopicsReport): Promise<void> 
 }
 
 /** Does it again for a while where a broker answers and another does not: the cluster still names one that is gone. */
-const asAdmin = async <Result>(clients: KafkaClients, work: (admin: Admin) => Promise<Result>): Promise<Result> => {
+const asAdmin = async <Result>(
+  clients: KafkaClients,
+  work: (admin: Admin) => Promise<Result>,
+  signal?: AbortSignal,
+): Promise<Result> => {
   const until = performance.now() + OUTDATED_MS
   for (;;) {
     const admin = clients.admin()
@@ -210,11 +214,11 @@ const asAdmin = async <Result>(clients: KafkaClients, work: (admin: Admin) => Pr
       return await work(admin)
     } catch (error) {
       const known = kafkaError(error, `looking after the topics at ${clients.settings.brokers.join(',')}`)
-      if (!connected || known.retry === 'never' || performance.now() > until) throw known
+      if (!connected || known.retry === 'never' || performance.now() > until || signal?.aborted) throw known
     } finally {
       await endWithin(LEAVE_MS, admin.disconnect())
     }
-    await pause(OUTDATED_PAUSE_MS)
+    await pause(OUTDATED_PAUSE_MS, signal)
   }
 }
 

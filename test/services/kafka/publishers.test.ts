@@ -7,6 +7,7 @@ import { DecisionsPublisher } from '../../../src/kafka/decisions-publisher.js'
 import { decisionsTail } from '../../../src/kafka/decisions-tail.js'
 import { journalBlock } from '../../../src/kafka/journal-message.js'
 import { JOURNAL_PARTITION, JournalPublisher } from '../../../src/kafka/journal-publisher.js'
+import { KafkaTopics } from '../../../src/kafka/kafka-topics.js'
 import { openSender } from '../../../src/kafka/sender.js'
 import { SteadyProducer } from '../../../src/kafka/steady-producer.js'
 import { ends, readRange } from '../../../src/kafka/tail.js'
@@ -18,7 +19,7 @@ import type { Standing } from '../../../src/recovery/start-check.js'
 import { KafkaBroker } from '../../support/kafka-broker.js'
 import { instant } from '../../support/logs.js'
 import { withServer } from '../with-server.js'
-import { clientsOf, deleteTopic, makeTopic } from './topic.js'
+import { clientsOf, deleteTopic, makeTopic, transact } from './topic.js'
 
 const UNITS = 7
 
@@ -236,6 +237,23 @@ describe('publishers on one broker', () => {
     await journal.reached(3)
     expect(bench.fatal).toEqual([])
     await Promise.all([journal.stop(), other.stop()])
+  })
+
+  test('and a start see the blocks behind a transaction that somebody left open', async () => {
+    const bench = await opened()
+    await bench.append(1)
+    const journal = await bench.journal()
+    await journal.reached(0)
+    const topic = bench.clients.topic('journal')
+    await transact(broker(), topic, [{ messages: [{ value: 'held back' }], end: 'open' }])
+    const block = await bench.append(1)
+    await journal.reached(1)
+    const seen = new KafkaTopics(bench.clients).journal(bench.ledger)
+    expect(await seen.ends()).toEqual({ low: 0n, high: 3n })
+    const entries: unknown[] = []
+    await seen.read(2n, 3n, ({ offset, block: { leaf } }) => void entries.push([offset, leaf]))
+    expect(entries).toEqual([[2n, block.leaf]])
+    await journal.stop()
   })
 
   test('of two ledgers share the topics, and each finds its own', async () => {

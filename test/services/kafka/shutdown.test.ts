@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { KafkaBroker } from '../../support/kafka-broker.js'
+import { withServer } from '../with-server.js'
+import { Stage } from './stage.js'
+
+describe('a ledger that is stopped in order', () => {
+  const broker = withServer(() => KafkaBroker.start())
+
+  test('has sent what it decided a moment before', async () => {
+    const stage = await Stage.open(broker(), { epsilon: '100' })
+    const emitter = stage.service.client(await stage.service.createToken('emitter', 'trainer'))
+    while ((await emitter.get('/health/ready')).status !== 200) await sleep(50)
+    const spends = Array.from({ length: 20_000 }, (_, index) => ({
+      id: `last-${index}`,
+      unit: `u${index}`,
+      mechanism: 'laplace',
+      noiseMultiplier: '100',
+    }))
+    const batches = Array.from({ length: 20 }, (_, index) => spends.slice(index * 1_000, (index + 1) * 1_000))
+    const replies = await Promise.all(batches.map((batch) => emitter.post('/v1/spends/batch', { spends: batch })))
+    expect(replies.map(({ status }) => status)).toEqual(batches.map(() => 200))
+    await stage.service.stop()
+    const sent = await stage.messages('decisions')
+    expect(sent.map(({ headers }) => headers['ce_subject']).sort()).toEqual(spends.map(({ id }) => id).sort())
+    await stage.close()
+  })
+})
