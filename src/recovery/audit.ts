@@ -14,6 +14,7 @@ import type { Findings, Notice, Violation } from './violation.js'
 
 /** Where a record stands in the log, and its leaf. */
 export interface RecordPlace extends Place {
+  readonly epoch: number
   readonly leaf: Leaf
 }
 
@@ -31,6 +32,8 @@ export interface Audit {
   readonly charged: Set<Policy>
   /** Guarantees that began to hold over budgets that had taken more, by {@link overdrawnName}. */
   readonly overdrawn: Map<string, Overdrawn>
+  /** What made the parts whose decision has not come yet, as canonical text. */
+  partsCause: string
   /** What open reservations asked for, by source and id. */
   readonly reserved: Map<string, Reserved>
 }

@@ -6,6 +6,7 @@ import { ATTRIBUTES, couldMeet, type PolicyVersion, structureOf, tightens } from
 import { lastHeld, type PolicyHistory } from '../budget/registry.js'
 import { type Afterwards, type Audit, fail, type RecordPlace } from './audit.js'
 import { noteCapBelowSpent } from './cap-below-spent.js'
+import { checkToken } from './check-token.js'
 import { capsWithin } from './conditions.js'
 
 /** A policy that holds at once is new, or refuses at least what the one before refused, removed or not. */
@@ -184,32 +185,6 @@ const checkMeeting = (audit: Audit, policy: PolicyVersion, place: RecordPlace): 
       'RELATION_CONFLICT',
       place,
       `policy ${policy.id} is under ${policy.neighboring} and ${other.id} under ${other.neighboring}, and one spend could meet both`,
-    )
-  }
-}
-
-const checkToken = (audit: Audit, id: string, role: 'operator' | 'approver', place: RecordPlace): void => {
-  const token = audit.state.registry.tokens.get(id)
-  if (token === undefined || token.role !== role) {
-    fail(
-      'APPROVAL_INVALID',
-      place,
-      `it names token ${JSON.stringify(id)} as ${role}, which is ${token === undefined ? 'in no record' : `of role ${token.role}`}`,
-    )
-    return
-  }
-  if (place.by !== `${role}:${token.source}`) {
-    fail(
-      'NOT_AUTHORISED',
-      place,
-      `it names token ${JSON.stringify(id)} of ${role}:${token.source}, but was asked by ${JSON.stringify(place.by)}`,
-    )
-  }
-  if (!audit.authority.isGood(token, place.at)) {
-    fail(
-      'APPROVAL_INVALID',
-      place,
-      `token ${JSON.stringify(id)} was ${token.revoked ? 'revoked' : `good until ${token.expiresAt}`}`,
     )
   }
 }

@@ -21,7 +21,9 @@ type SpendEvent = Extract<
  */
 export const checkSpend = (audit: Audit, event: SpendEvent, place: RecordPlace): Afterwards | undefined => {
   const { data } = event
-  const request = checkRequest(audit, kindOf(event.type), data, place)
+  const request = checkRequest(audit, kindOf(event), data, place)
+  if (event.type === 'SpendReported' && event.data.undecided !== undefined)
+    checkUndecided(audit, event.data.undecided, place)
   const targets = targetsOf(audit.state.registry.active, request.parsed.attributes)
   if (event.type === 'SpendRefused' || event.type === 'ReservationRefused') {
     checkRefused(audit, event.data, request, 'kind' in targets ? [] : targets, place)
@@ -31,9 +33,19 @@ export const checkSpend = (audit: Audit, event: SpendEvent, place: RecordPlace):
   return checkTaken(audit, event, request, targets, place)
 }
 
-const kindOf = (type: SpendEvent['type']) => {
+const kindOf = ({ type, data }: SpendEvent) => {
+  // What was asked for is told by its body alone: only a reservation has an end.
+  if (type === 'SpendReported' && data.undecided !== undefined)
+    return 'expiresInSeconds' in data.spend ? 'reserve' : 'spend'
   if (type === 'SpendReported') return 'report'
   return type === 'ReservationOpened' || type === 'ReservationRefused' ? 'reserve' : 'spend'
+}
+
+/** A decision is lost with a copy that was older than the topic, and a recovery says so before it charges. */
+const checkUndecided = (audit: Audit, undecided: unknown, place: RecordPlace): void => {
+  if (undecided !== true) fail('EVENT_MALFORMED', place, `it says that it is undecided: ${undecided}`)
+  if (place.cause.kind === 'kafka' && audit.state.registry.gaps.length > 0) return
+  fail('CAUSE_INVALID', place, 'it charges a message whose decision was lost, but no recovery was declared before it')
 }
 
 const checkTaken = (

@@ -1,3 +1,4 @@
+import type { Gap } from '../budget/registry.js'
 import type { FaultCode } from './fault.js'
 import type { Verification } from './verify.js'
 import type { ViolationCode } from './violation.js'
@@ -50,6 +51,7 @@ export const checksOf = (verification: Verification): readonly Check[] => [
 const consistency = ({
   replay: { tally, state, notices },
   size,
+  epoch,
   headChecked,
   fault,
 }: Verification): readonly (Part | Absent)[] => [
@@ -63,10 +65,11 @@ const consistency = ({
       'SEQ_GAP',
       'CHAIN_BROKEN',
       'EPOCH_BROKEN',
+      'GAP_INVALID',
       'TIME_WENT_BACK',
     ],
     detail: 'every record is canonical, follows the hash of the one before, and never goes back in time',
-    figures: { records: size },
+    figures: { records: size, ...(epoch === 0 ? {} : gapFigures(state.registry.gaps)) },
   },
   headChecked || fault?.code === 'HEAD_MISMATCH'
     ? {
@@ -103,7 +106,7 @@ const consistency = ({
   },
   {
     name: 'causes',
-    codes: ['SOURCE_MISMATCH', 'PARTS_MISMATCH', 'CHARGE_MISMATCH', 'WINDOW_MISMATCH'],
+    codes: ['SOURCE_MISMATCH', 'CAUSE_INVALID', 'PARTS_MISMATCH', 'CHARGE_MISMATCH', 'WINDOW_MISMATCH'],
     detail: 'every charge has a request, and goes to the budgets that its policies name at its instant',
     figures: {
       budgetsTouched: tally.budgetsTouched,
@@ -135,14 +138,45 @@ const consistency = ({
       open: state.openReservations,
     },
   },
-  tally.kafkaRecords === 0
+  state.partitions === 0 && !isFault(fault, CURSOR_CODES)
     ? { name: 'consumer cursors', because: 'no record was caused by a topic' }
-    : { name: 'consumer cursors', because: 'topics are not compared with the log yet' },
+    : {
+        name: 'consumer cursors',
+        codes: CURSOR_CODES,
+        detail: 'every message was handled once, in the order of its partition, and none was passed over in silence',
+        figures: {
+          partitions: state.partitions,
+          records: tally.kafkaRecords,
+          resets: state.registry.resets.filter(({ approvedBy }) => approvedBy !== null).length,
+        },
+      },
+  tally.quarantined === 0 && !isFault(fault, ['QUARANTINE_INVALID'])
+    ? { name: 'quarantine', because: 'no message was quarantined' }
+    : {
+        name: 'quarantine',
+        codes: ['QUARANTINE_INVALID'],
+        detail: 'what nobody could account was resolved at most once, by a charge or by two people',
+        figures: {
+          messages: tally.quarantined,
+          dismissed: tally.dismissed,
+          unresolved: state.unresolvedMessages,
+        },
+      },
   { name: 'witnesses', because: 'no witness keeps checkpoints of this ledger yet' },
   { name: 'spend windows', because: 'no write-ahead windows are published yet' },
   { name: 'backups', because: 'this statement is about the records at hand, not about copies of them' },
   { name: 'allotments', because: 'the ledger is shard 0 of 1: no budget is shared with another' },
 ]
+
+const CURSOR_CODES: readonly FaultCode[] = ['OFFSET_REPEATED', 'RESET_INVALID']
+
+const isFault = (fault: Verification['fault'], codes: readonly FaultCode[]): boolean =>
+  fault !== undefined && codes.includes(fault.code)
+
+const gapFigures = (gaps: readonly Gap[]): { readonly [name: string]: number } => ({
+  gaps: gaps.length,
+  missing: gaps.reduce((sum, { from, to }) => sum + to - from + 1, 0),
+})
 
 const parameters = ({ epoch, replay: { tally, costs } }: Verification): readonly (Part | Absent)[] => [
   {

@@ -38,6 +38,11 @@ export type ReplayFaultCode =
   | 'TOKEN_INVALID'
   | 'NOT_AUTHORISED'
   | 'HALT_INVALID'
+  | 'CAUSE_INVALID'
+  | 'OFFSET_REPEATED'
+  | 'QUARANTINE_INVALID'
+  | 'RESET_INVALID'
+  | 'GAP_INVALID'
 
 export type FaultCode = ChainFaultCode | ReplayFaultCode
 

@@ -1,6 +1,7 @@
 import { type PolicyVersion, preparePolicy } from '../budget/policy.js'
 import type { PolicyHistory } from '../budget/registry.js'
 import { conditionsOf, heldOf } from './conditions.js'
+import { ledgerConditions } from './ledger-conditions.js'
 import type { Replay } from './replay.js'
 import { isAboveOne, isMore, NOTHING, type Share, shareText, useOf } from './share.js'
 
@@ -23,9 +24,11 @@ export const guaranteesOf = (replay: Replay): readonly Guarantee[] => {
   const known = computed.get(replay)
   if (known?.records === replay.tally.records) return known.guarantees
   const { policies } = replay.state.registry
+  const ofAll = ledgerConditions(replay.state)
   const guarantees = [...policies.keys()].sort().flatMap((id) => {
     const history = policies.get(id)
-    return history === undefined ? [] : structuresOf(history).map((version) => guaranteeOf(replay, history, version))
+    const found = history === undefined ? [] : structuresOf(history)
+    return found.map((version) => guaranteeOf(replay, history as PolicyHistory, version, ofAll))
   })
   computed.set(replay, { records: replay.tally.records, guarantees })
   return guarantees
@@ -41,7 +44,12 @@ const structuresOf = (history: PolicyHistory): readonly PolicyVersion[] => {
   return [...last.values()]
 }
 
-const guaranteeOf = (replay: Replay, history: PolicyHistory, version: PolicyVersion): Guarantee => {
+const guaranteeOf = (
+  replay: Replay,
+  history: PolicyHistory,
+  version: PolicyVersion,
+  ofAll: readonly string[],
+): Guarantee => {
   const policy = preparePolicy(version)
   let budgets = 0
   let budgetsAboveCap = 0
@@ -58,6 +66,9 @@ const guaranteeOf = (replay: Replay, history: PolicyHistory, version: PolicyVers
     budgets,
     largestUse: shareText(largest),
     budgetsAboveCap,
-    conditions: conditionsOf(replay, history, version, { budgetsAboveCap, largestUse: shareText(largest) }),
+    conditions: [
+      ...conditionsOf(replay, history, version, { budgetsAboveCap, largestUse: shareText(largest) }),
+      ...ofAll,
+    ],
   }
 }

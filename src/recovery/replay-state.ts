@@ -114,6 +114,11 @@ export class ReplayState extends BudgetState {
     return this.#unresolved.size
   }
 
+  /** The record of the oldest of them; records are quarantined in their order. */
+  get firstUnresolved(): number | undefined {
+    return this.#unresolved.keys().next().value
+  }
+
   count(type: string, times = 1): void {
     this.counts.set(type, (this.counts.get(type) ?? 0) + times)
   }

@@ -5,14 +5,17 @@ import { evolve } from '../budget/evolve.js'
 import { type Policy } from '../budget/policy.js'
 import type { CheckedRecord } from '../ledger/chain.js'
 import { LedgerError, unreachable } from '../ledger/errors.js'
-import type { Cause } from '../ledger/record.js'
 import type { Afterwards, Audit, RecordPlace, Reserved } from './audit.js'
 import { Authority, checkAuthority } from './authority.js'
 import type { Overdrawn } from './cap-below-spent.js'
+import { checkCause } from './check-cause.js'
+import { checkInvalid, checkOffsets, checkQuarantined } from './check-message.js'
 import { checkHalted, checkOpened, checkResumed, checkTokenCreated, checkTokenRevoked } from './check-operations.js'
 import { checkApproved, checkPolicySet, checkProposed, checkRemovalProposed } from './check-policy.js'
+import { checkDismissalProposed, checkDismissed, checkUnresolved } from './check-quarantine.js'
 import { checkPart } from './check-request.js'
 import { checkExpired, checkReleased, checkSettled } from './check-reservation.js'
+import { checkGap, checkResetApproved, checkResetProposed } from './check-reset.js'
 import { checkSpend } from './check-spend.js'
 import { CostBook } from './cost-book.js'
 import { ReplayFault, type ReplayFaultCode } from './fault.js'
@@ -39,16 +42,18 @@ export class Replay implements Audit {
   readonly charged = new Set<Policy>()
   readonly overdrawn = new Map<string, Overdrawn>()
   readonly reserved = new Map<string, Reserved>()
+  partsCause = ''
+  #epoch = 0
 
   /** @throws ReplayFault where the record is not what the rules could have written; the replay is over then. */
   take({ record, leaf }: CheckedRecord): void {
-    const { seq, at, by, cause } = record
-    const place = { seq, at, by, cause, leaf }
+    const { seq, at, by, cause, epoch } = record
+    const place = { seq, at, by, cause, epoch, leaf }
     try {
       const event = eventOf(record)
-      if (record.cause.kind === 'kafka') this.tally.kafkaRecords++
-      const afterwards = this.#check(event, record.cause, place)
+      const afterwards = this.#check(event, place)
       evolve(this.state, event, place)
+      this.#epoch = epoch
       this.tally.records++
       afterwards?.()
     } catch (error) {
@@ -56,7 +61,7 @@ export class Replay implements Audit {
     }
   }
 
-  #check(event: BudgetEvent, cause: Cause, place: RecordPlace): Afterwards | undefined {
+  #check(event: BudgetEvent, place: RecordPlace): Afterwards | undefined {
     if (this.state.counts.size === 0 && event.type !== 'LedgerOpened') {
       throw new ReplayFault(
         'LEDGER_NOT_OPENED',
@@ -65,11 +70,14 @@ export class Replay implements Audit {
       )
     }
     checkMembers(event, place)
-    checkAuthority(this, event, cause, place)
+    checkCause(this, event, place)
+    checkAuthority(this, event, place.cause, place)
     if (this.state.pending.length > 0) this.#checkVoided(event, place)
     switch (event.type) {
-      case 'SpendAccepted':
       case 'SpendReported':
+        if (event.data.quarantined !== undefined) checkUnresolved(this, event.data.quarantined, place)
+        return checkSpend(this, event, place)
+      case 'SpendAccepted':
       case 'ReservationOpened':
       case 'SpendRefused':
       case 'ReservationRefused':
@@ -112,15 +120,31 @@ export class Replay implements Audit {
       case 'Halted':
         checkHalted(event.data)
         break
-      case 'ClockConfirmed':
       case 'RequestInvalid':
+        checkInvalid(event.data, place)
+        break
       case 'MessageQuarantined':
+        checkQuarantined(this, event.data, place)
+        break
       case 'QuarantineDismissalProposed':
+        checkDismissalProposed(this, event.data, place)
+        break
       case 'QuarantineDismissed':
+        checkDismissed(this, event.data, place)
+        break
       case 'OffsetsRecorded':
+        checkOffsets(this, event.data, place)
+        break
       case 'TopicResetProposed':
+        checkResetProposed(this, event.data, place)
+        break
       case 'TopicResetApproved':
+        checkResetApproved(this, event.data, place)
+        break
       case 'GapDeclared':
+        checkGap(event.data, this.#epoch, place)
+        break
+      case 'ClockConfirmed':
         break
       default:
         return unreachable(event)

@@ -23,4 +23,6 @@ export class Tally {
   noiseRanges = 0
   partsRead = 0
   kafkaRecords = 0
+  quarantined = 0
+  dismissed = 0
 }

@@ -32,7 +32,7 @@ test('a proof shows the four checks, and verifies with its key and its records',
   ]) {
     expect(result.stdout).toMatch(new RegExp(`${name} +passed`))
   }
-  expect(result.stdout).toMatch(/^Privacy guarantees verified, 1 of 3 under a condition\n/)
+  expect(result.stdout).toMatch(/^Privacy guarantees verified, 3 of 3 under a condition\n/)
   const raw = JSON.parse((await command('keys', '--data', data, '--json')).stdout).raw
   const [alone, compared, withRaw] = await Promise.all([
     command('verify', '--proof', file, '--key', key),

@@ -35,7 +35,7 @@ test('a sound log verifies with exit code 0, from its directory and from a file'
     headChecked: true,
     head: { seq: head?.seq, leaf: head?.leaf },
     verdict: 'verified',
-    statement: 'Privacy guarantees verified, 1 of 3 under a condition',
+    statement: 'Privacy guarantees verified, 3 of 3 under a condition',
     violations: [],
   })
   expect(documentOf(file)).toEqual(documentOf(directory))

@@ -9,7 +9,7 @@ import { publicKeyText, signingKeyFrom } from '../../src/ledger/signing.js'
 import { compareProof, openProof, proofOf, proofText } from '../../src/recovery/proof.js'
 import { statementOf } from '../../src/recovery/statement.js'
 import { forged } from '../support/forge.js'
-import { Scenario } from '../support/scenario.js'
+import { messageAt, Scenario } from '../support/scenario.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 import { verifiedBlocks, verifiedLines } from '../support/verified.js'
 import { wholeLog } from '../support/whole-log.js'
@@ -27,8 +27,8 @@ const proved = async () => {
 test('a proof says that the guarantees hold, and only then', async () => {
   const { file } = await proved()
   const { sentence, verdict, statement } = openProof(file, key.publicKey)
-  expect(sentence).toBe('Privacy guarantees verified, 1 of 3 under a condition')
-  expect(verdict).toEqual({ code: 'verified', guarantees: 3, conditional: 1 })
+  expect(sentence).toBe('Privacy guarantees verified, 3 of 3 under a condition')
+  expect(verdict).toEqual({ code: 'verified', guarantees: 3, conditional: 3 })
   const checks = (statement['predicate'] as JsonObject)['checks'] as readonly JsonObject[]
   expect(checks.map(({ name, status }) => `${name} ${status}`)).toEqual([
     'verify_privacy_budget_consistency passed',
@@ -109,13 +109,70 @@ test('nothing is stated about a log with a bad record', async () => {
 test('after an approved raise the statement for a zcdp budget is conditional', async () => {
   const { verification } = await proved()
   const { guarantees } = statementOf(verification, program)['predicate'] as unknown as {
-    guarantees: readonly { policy: string; conditional: boolean; largestUse: string; budgets: number }[]
+    guarantees: readonly { policy: string; conditions: readonly string[]; largestUse: string; budgets: number }[]
   }
+  const [dataset, person, training] = guarantees
   expect(guarantees).toMatchObject([
     { policy: 'dataset', conditional: true, budgets: 1 },
-    { policy: 'person', conditional: false, budgets: 126, largestUse: '0.631579' },
-    { policy: 'training', conditional: false, budgets: 1 },
+    { policy: 'person', budgets: 126, largestUse: '0.631579' },
+    { policy: 'training', budgets: 1 },
   ])
+  expect(dataset?.conditions).toEqual([expect.stringContaining('raised its cap'), ...(person?.conditions ?? [])])
+  expect(training?.conditions).toEqual(person?.conditions)
+})
+
+test('what nobody could account for is a condition of every guarantee', async () => {
+  const conditionsOf = async (act: (ledger: Scenario) => Promise<unknown>): Promise<readonly string[]> => {
+    const ledger = await Scenario.open()
+    await ledger.policy({ id: 'person', scope: ['unit'], epsilon: '1' })
+    await act(ledger)
+    const verification = await verifiedBlocks(ledger.store)
+    const { guarantees } = statementOf(verification, program)['predicate'] as unknown as {
+      guarantees: readonly { conditions: readonly string[] }[]
+    }
+    return guarantees[0]?.conditions ?? []
+  }
+  expect(await conditionsOf((ledger) => ledger.quarantine(messageAt(0)))).toEqual([
+    'the quarantined message of record 5 is not resolved: what it spent is not counted',
+  ])
+  const two = await conditionsOf(async (ledger) => {
+    await ledger.quarantine(messageAt(0))
+    await ledger.quarantine(messageAt(1))
+    await ledger.quarantine(messageAt(2))
+    await ledger.dismiss(5)
+  })
+  expect(two).toEqual([
+    '2 quarantined messages are not resolved, the first in record 6: what they spent is not counted',
+  ])
+  const charged = await conditionsOf(async (ledger) => {
+    const wire = { id: 'q', unit: 'u', mechanism: 'declared_pure', epsilon: '0.1' }
+    await ledger.chargeQuarantined(await ledger.quarantine(messageAt(0)), wire)
+  })
+  expect(charged).toEqual([])
+  const moved = await conditionsOf(async (ledger) => {
+    await ledger.recordOffsets(10n)
+    await ledger.resetTopic(20n)
+    await ledger.resetTopic(5n)
+  })
+  expect(moved).toEqual([
+    'record 7 gave up messages 10 to 19 of partition 0 of epsilon.spends: what they spent is not counted',
+    'record 9 let partition 0 of epsilon.spends go on at 5, where it had handled all before 20: what messages spent that the topic had from there on is not counted',
+  ])
+  expect(await conditionsOf((ledger) => ledger.declareGap('restored from a copy', 3))).toEqual([
+    'record 8 declares records 5 to 7 as missing (restored from a copy): what they charged counts only where it was charged again',
+  ])
+  expect(await conditionsOf((ledger) => ledger.declareGap())).toEqual([])
+})
+
+test('a statement names ten ranges that were given up, and counts the others', async () => {
+  const ledger = await Scenario.open()
+  await ledger.policy({ id: 'person', scope: ['unit'], epsilon: '1' })
+  for (let reset = 1n; reset <= 12n; reset++) await ledger.resetTopic(reset * 100n)
+  const { guarantees } = statementOf(await verifiedBlocks(ledger.store), program)['predicate'] as unknown as {
+    guarantees: readonly { conditions: readonly string[] }[]
+  }
+  expect(guarantees[0]?.conditions).toHaveLength(11)
+  expect(guarantees[0]?.conditions.at(-1)).toBe('2 more of this kind')
 })
 
 const hasOpenssl = (() => {

@@ -171,12 +171,12 @@ export class Scenario {
     await this.submit({ kind: 'approve-reset', actor: approver, ...place })
   }
 
-  /** Begins a later epoch, as a recovery does, without leaving a number out. Nothing can be written after it. */
-  async declareGap(reason = 'restored from a copy'): Promise<void> {
+  /** Begins a later epoch, as a recovery does, after so many numbers that are lost. Nothing can be written after it. */
+  async declareGap(reason = 'restored from a copy', lost = 0): Promise<void> {
     const head = await this.store.head()
     if (head === undefined) throw new Error('there is no record before the gap')
-    const builder = new BlockBuilder(head)
-    const data = { from: head.seq + 1, to: head.seq, reason }
+    const builder = new BlockBuilder(head, head.seq + 1 + lost)
+    const data = { from: head.seq + 1, to: head.seq + lost, reason }
     const at = this.#timeKeeper.stamp()
     builder.add({ at, by: 'system:ledger', cause: { kind: 'system' }, data, epoch: 1, type: GAP_DECLARED, v: 1 })
     const blocks = builder.blocks()

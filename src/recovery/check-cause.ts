@@ -1,0 +1,88 @@
+import type { BudgetEvent, EventType } from '../budget/events.js'
+import { canonicalJson } from '../ledger/canonical.js'
+import type { Cause, KafkaCause } from '../ledger/record.js'
+import { type Audit, fail, type RecordPlace } from './audit.js'
+
+/** What a message can lead to. */
+const FROM_TOPICS: ReadonlySet<EventType> = new Set<EventType>([
+  'SpendPart',
+  'SpendAccepted',
+  'SpendRefused',
+  'SpendReported',
+  'ReservationOpened',
+  'ReservationRefused',
+  'ReservationSettled',
+  'ReservationReleased',
+  'RequestInvalid',
+  'MessageQuarantined',
+])
+
+/** What nothing but a message can lead to. */
+const ONLY_FROM_TOPICS: ReadonlySet<EventType> = new Set<EventType>(['RequestInvalid', 'MessageQuarantined'])
+
+/**
+ * What made a record is one of the known causes; a message is answered by one decision, in the order of its partition,
+ * and all records of a decision name the same one.
+ */
+export const checkCause = (audit: Audit, event: BudgetEvent, place: RecordPlace): void => {
+  const { cause } = place
+  checkForm(cause, place)
+  checkParts(audit, event, place)
+  const mayBeMessage = FROM_TOPICS.has(event.type) && !('quarantined' in event.data)
+  if (cause.kind === 'kafka' ? !mayBeMessage : ONLY_FROM_TOPICS.has(event.type)) {
+    fail('CAUSE_INVALID', place, `a ${event.type} does not come through ${JSON.stringify(cause.kind)}`)
+  }
+  if (cause.kind !== 'kafka') return
+  audit.tally.kafkaRecords++
+  const next = audit.state.offset(cause.topic, cause.partition)?.next ?? 0n
+  if (BigInt(cause.offset) < next) {
+    fail(
+      'OFFSET_REPEATED',
+      place,
+      `it answers message ${cause.offset} of ${partitionText(cause)}, but all before ${next} were handled already`,
+    )
+  }
+}
+
+/** A decision that was asked for by one message, and parts that came with another, do not belong together. */
+const checkParts = (audit: Audit, { type, data }: BudgetEvent, place: RecordPlace): void => {
+  const isPart = type === 'SpendPart'
+  if (!isPart && !('parts' in data && data.parts !== undefined)) return
+  const cause = canonicalJson(place.cause)
+  if (isPart && data.part === 0) audit.partsCause = cause
+  else if (audit.partsCause !== cause)
+    fail('CAUSE_INVALID', place, `it comes through ${cause}, but the parts before it through ${audit.partsCause}`)
+}
+
+const MUST: Readonly<Record<Cause['kind'], readonly string[]>> = {
+  http: ['kind'],
+  cli: ['kind'],
+  system: ['kind'],
+  kafka: ['kind', 'topic', 'partition', 'offset', 'digest'],
+}
+const MAY: Partial<Record<Cause['kind'], readonly string[]>> = { kafka: ['leaderEpoch', 'transactional'] }
+
+const checkForm = (cause: Cause, place: RecordPlace): void => {
+  const must = Object.hasOwn(MUST, cause.kind) ? MUST[cause.kind] : undefined
+  const known = [...(must ?? []), ...(MAY[cause.kind] ?? [])]
+  const names = Object.keys(cause)
+  const isWhole = must?.every((name) => names.includes(name)) === true && names.every((name) => known.includes(name))
+  if (isWhole && (cause.kind !== 'kafka' || isMessage(cause))) return
+  fail('CAUSE_INVALID', place, `${JSON.stringify(cause).slice(0, 300)} is no cause that this program knows`)
+}
+
+const isMessage = ({ topic, partition, offset, leaderEpoch = 0, digest, transactional = true }: KafkaCause): boolean =>
+  isTopic(topic) &&
+  isPartition(partition) &&
+  isOffset(offset) &&
+  Number.isSafeInteger(leaderEpoch) &&
+  isDigest(digest) &&
+  transactional === true
+
+export const isTopic = (topic: unknown): boolean => typeof topic === 'string' && /^[A-Za-z0-9._-]{1,249}$/.test(topic)
+export const isPartition = (partition: unknown): boolean => Number.isInteger(partition) && (partition as number) >= 0
+export const isOffset = (offset: unknown): boolean => typeof offset === 'string' && /^(?:0|[1-9]\d{0,18})$/.test(offset)
+export const isDigest = (digest: unknown): boolean => typeof digest === 'string' && /^[0-9a-f]{32}$/.test(digest)
+
+export const partitionText = ({ topic, partition }: Pick<KafkaCause, 'topic' | 'partition'>): string =>
+  `partition ${partition} of ${topic}`
