@@ -18,6 +18,8 @@ export interface ServiceOptions {
   /** A command that runs another one in its own place, such as `strace -D`. */
   readonly launcher?: readonly string[]
   readonly readyWithinMs?: number
+  /** False: it is enough that the process answers. */
+  readonly untilReady?: boolean
 }
 
 export interface Exit {
@@ -46,7 +48,8 @@ export class Service {
     const data = options.data ?? (await temporaryData())
     const startedAt = performance.now()
     const running = launch(data, options)
-    const url = await ready(running, options.readyWithinMs ?? 60_000)
+    const path = options.untilReady === false ? '/health/live' : '/health/ready'
+    const url = await ready(running, path, options.readyWithinMs ?? 60_000)
     return new Service(data, url, performance.now() - startedAt, running, options)
   }
 
@@ -164,24 +167,24 @@ const program = (): string => {
   return PROGRAM
 }
 
-const ready = async ({ child, exited, output }: Running, withinMs: number): Promise<string> => {
+const ready = async ({ child, exited, output }: Running, path: string, withinMs: number): Promise<string> => {
   const deadline = performance.now() + withinMs
   let ended: Exit | undefined
   exited.then((exit) => (ended = exit)).catch(() => undefined)
   while (performance.now() < deadline) {
     if (ended !== undefined) throw new Error(`the service ended with ${ended.code ?? ended.signal}:\n${output()}`)
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0]
-    if (url !== undefined && (await answers(url))) return url
+    if (url !== undefined && (await answers(url, path))) return url
     await sleep(5)
   }
   child.kill('SIGKILL')
   throw new Error(`the service was not ready within ${withinMs} ms:\n${output()}`)
 }
 
-const answers = async (url: string): Promise<boolean> => {
+const answers = async (url: string, path: string): Promise<boolean> => {
   const client = new Client(url, undefined, 1)
   try {
-    return (await client.get('/health/ready', { timeoutMs: 2_000 })).status === 200
+    return (await client.get(path, { timeoutMs: 2_000 })).status === 200
   } catch {
     return false
   } finally {

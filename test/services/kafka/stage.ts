@@ -5,7 +5,7 @@ import { ends, readRange } from '../../../src/kafka/tail.js'
 import { mendTopics } from '../../../src/kafka/topics.js'
 import type { KafkaBroker } from '../../support/kafka-broker.js'
 import { run, Service, temporaryData } from '../../support/service.js'
-import { clientsOf } from './topic.js'
+import { clientsOf, deleteTopic } from './topic.js'
 
 /** The price of one {@link spendOf}: ε = 0.01, as recorded. */
 export const PRICE = 10n ** 13n
@@ -50,23 +50,26 @@ export class Stage {
       ...options.environment,
     }
     const service = await Service.start({ data: await temporaryData(), environment })
-    const operator = await service.as('operator')
-    const reply = await operator.post('/v1/policies', {
-      id: 'person',
-      scope: ['unit'],
-      metric: 'pure',
-      epsilon,
-      delta: '0',
-      window: 'lifetime',
-      role: 'guarantee',
-      neighboring: 'add_or_remove_one',
-    })
-    if (reply.status !== 201) throw new Error(`no policy: ${reply.status} ${reply.text}`)
+    await setPolicy(service, epsilon)
     return new Stage(broker, clients, partitions, environment, service)
   }
 
   async restart(): Promise<void> {
     this.service = await this.service.restart()
+  }
+
+  /** Another ledger over the same topics. */
+  async beside(environment: Readonly<Record<string, string>>): Promise<Stage> {
+    const more = { ...this.environment, ...environment }
+    const service = await Service.start({ data: await temporaryData(), environment: more })
+    await setPolicy(service, '1')
+    return new Stage(this.broker, this.clients, this.partitions, more, service)
+  }
+
+  /** Deletes the topic of spends, and makes another one of the same name. */
+  async recreateSpends(): Promise<void> {
+    await deleteTopic(this.broker, this.clients.topic('spends'))
+    await mendTopics(this.clients, this.partitions)
   }
 
   /** Waits until the ledger has recorded a decision for so many spends. */
@@ -127,6 +130,21 @@ export class Stage {
   }
 }
 
+const setPolicy = async (service: Service, epsilon: string): Promise<void> => {
+  const operator = await service.as('operator')
+  const reply = await operator.post('/v1/policies', {
+    id: 'person',
+    scope: ['unit'],
+    metric: 'pure',
+    epsilon,
+    delta: '0',
+    window: 'lifetime',
+    role: 'guarantee',
+    neighboring: 'add_or_remove_one',
+  })
+  if (reply.status !== 201) throw new Error(`no policy: ${reply.status} ${reply.text}`)
+}
+
 export interface Sent {
   readonly partition: number
   readonly key: string
@@ -143,6 +161,7 @@ export interface StoredRecord {
     readonly topic?: string
     readonly partition?: number
     readonly offset?: string
+    readonly transactional?: true
   }
   readonly data: Readonly<Record<string, unknown>> & { readonly id?: string; readonly source?: string }
 }
