@@ -52,7 +52,7 @@ export class DecisionsPublisher {
   /** Those who wait for a repeat. */
   readonly #pending = new Set<(error: LedgerError) => void>()
   #sent = 0
-  #running: Promise<unknown> = Promise.resolve()
+  #publishing: Promise<unknown> = Promise.resolve()
 
   constructor(parts: DecisionsParts) {
     this.#parts = parts
@@ -60,14 +60,17 @@ export class DecisionsPublisher {
   }
 
   start(): void {
-    this.#running = Promise.all([this.#collect(), this.#publish()]).catch((error: unknown) => this.#fail(error))
+    const publishing = this.#publish()
+    Promise.all([this.#collect(), publishing]).catch((error: unknown) => this.#fail(error))
+    this.#publishing = publishing.catch(() => undefined)
   }
 
   /** Gives up what is under way: the next start sends it again. */
   async stop(): Promise<void> {
     this.#close(shuttingDown())
     await this.#parts.producer.stop()
-    await this.#running
+    // What is collected may wait for a journal that is stopped only after this.
+    await this.#publishing
   }
 
   /**

@@ -158,7 +158,9 @@ export class JournalPublisher {
   /** Nothing is sent any more until somebody has looked; the ledger goes on, and says that it is not ready. */
   #lose(error: LedgerError): Promise<void> {
     this.#trouble = error
-    return new Promise((resolve) => this.#cancel.signal.addEventListener('abort', () => resolve()))
+    const { signal } = this.#cancel
+    if (signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
   }
 
   #fail(cause: unknown): void {

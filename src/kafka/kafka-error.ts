@@ -86,6 +86,12 @@ const KINDS: readonly Kind[] = [
     ),
   },
   {
+    code: 'MESSAGE_UNREADABLE',
+    retry: 'never',
+    hint: 'A codec that is not known here: with compression.type=uncompressed the brokers of a topic unpack it.',
+    matches: ({ name }) => name === 'KafkaJSNotImplemented',
+  },
+  {
     code: 'TOPIC_MISSING',
     retry: 'now',
     hint: 'epsilon-ledger topics --apply makes what is missing.',

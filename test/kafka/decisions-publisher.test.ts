@@ -215,6 +215,17 @@ test('a thousand messages are the most of one send', async () => {
   await publisher.stop()
 })
 
+test('a stop does not wait for a journal that gets no further', async () => {
+  const bench = new Bench()
+  await bench.append(blocksOf(3), false)
+  const publisher = bench.publish()
+  await new Promise((resolve) => setTimeout(resolve, 2))
+  await publisher.stop()
+  bench.journal.fail(new LedgerError('SHUTTING_DOWN', 'the journal stops later', { retry: 'now' }))
+  expect(bench.fatal).toEqual([])
+  expect(bench.messages()).toEqual([])
+})
+
 test('a journal that ends for good ends the decisions with it', async () => {
   const bench = new Bench()
   await bench.append(blocksOf(3), false)
