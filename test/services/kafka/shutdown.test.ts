@@ -25,4 +25,29 @@ describe('a ledger that is stopped in order', () => {
     expect(sent.map(({ headers }) => headers['ce_subject']).sort()).toEqual(spends.map(({ id }) => id).sort())
     await stage.close()
   })
+
+  test('ends though no broker is there', async () => {
+    const stage = await Stage.open(broker())
+    const emitter = stage.service.client(await stage.service.createToken('emitter', 'trainer'))
+    while ((await emitter.get('/health/ready')).status !== 200) await sleep(50)
+    await broker().kill9()
+    const spend = { id: 'unheard', unit: 'u1', mechanism: 'laplace', noiseMultiplier: '100' }
+    expect((await emitter.post('/v1/spends', spend)).status).toBe(201)
+    await sleep(2_000)
+    await stage.service.stop()
+    await broker().restart()
+    await stage.restart()
+    await until(async () =>
+      (await stage.messages('decisions')).some(({ headers }) => headers['ce_subject'] === 'unheard'),
+    )
+    await stage.close()
+  })
 })
+
+const until = async (holds: () => Promise<boolean>): Promise<void> => {
+  const deadline = performance.now() + 60_000
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error('it did not come to that within a minute')
+    await sleep(200)
+  }
+}
