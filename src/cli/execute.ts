@@ -47,6 +47,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     does: 'the caps that a policy would have',
     load: () => import('./cap.js'),
   },
+  'what-if': {
+    usage: '--delta D (--rho SUM | --rdp 8:SUM,64:SUM)',
+    does: 'for display only: the epsilon that sums would mean if all costs had been fixed in advance',
+    load: () => import('./what-if.js'),
+  },
   keys: {
     usage: '--data DIR',
     does: "the public key that checks this ledger's proofs",

@@ -11,7 +11,7 @@ import { directoryOf } from './ledger-directory.js'
 test('help lists every command and every exit code', async () => {
   const { code, stdout } = await run('--help')
   expect(code).toBe(0)
-  for (const verb of ['serve', 'verify', 'prove', 'token', 'estimate', 'cost', 'cap', 'keys', 'doctor']) {
+  for (const verb of ['serve', 'verify', 'prove', 'token', 'estimate', 'cost', 'cap', 'what-if', 'keys', 'doctor']) {
     expect(stdout).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
   }
   for (const exit of [0, 1, 2, 3, 10, 11, 12, 20, 32]) expect(stdout).toMatch(new RegExp(`^ {2}${exit} `, 'm'))

@@ -108,7 +108,7 @@ const verbs = (): readonly string[] => {
     .find(({ name }) => name.getText() === 'VERBS')?.initializer
   if (table === undefined || !ts.isObjectLiteralExpression(table))
     throw new Error('src/cli/execute.ts has no table VERBS')
-  return table.properties.map(({ name }) => name?.getText() ?? '')
+  return table.properties.map(({ name }) => name?.getText().replaceAll("'", '') ?? '')
 }
 
 test('the page has every command of the program with its help, and no other', () => {
