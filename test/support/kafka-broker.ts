@@ -48,7 +48,8 @@ export class KafkaBroker extends TestServer {
   /** All brokers of one cluster. Of three, two must have a message before it is acknowledged. */
   static async startCluster(size: 1 | 3, options: KafkaOptions = {}): Promise<readonly KafkaBroker[]> {
     const distribution = await kafkaDistribution()
-    const cluster = randomBytes(16).toString('base64url')
+    // A leading hyphen would be read as an option.
+    const cluster = randomBytes(16).toString('base64url').replace(/^-/, 'A')
     const nodes: KafkaNode[] = []
     for (let id = 1; id <= size; id++) nodes.push({ id, port: await freePort(), controllerPort: await freePort() })
     const brokers: KafkaBroker[] = []
