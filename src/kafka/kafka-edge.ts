@@ -128,6 +128,7 @@ export class KafkaEdge extends Topics {
   #stopped({ number, standing }: OwnedPartition): readonly NotReady[] {
     const name = `${this.parts.clients.topic('spends')} partition ${number}`
     if (standing.kind === 'waiting') return [{ code: standing.code, detail: `${name} waits: ${standing.detail}` }]
+    if (standing.kind === 'checking') return [{ code: 'KAFKA_CONNECTING', detail: `${name} is compared with the log` }]
     if (standing.kind !== 'lost') return []
     const { code, from, to, detail } = standing.loss
     return [{ code: 'TOPIC_RANGE_LOST', detail: `${name}, offsets ${from} to ${to} (${code}): ${detail}` }]

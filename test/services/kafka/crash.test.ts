@@ -19,7 +19,8 @@ test('whatever is killed, every spend is decided once, and nobody is charged twi
   const messages = Array.from({ length: SPENDS }, (_, index) => spendOf(`s-${index}`, unitOf(index)))
   const emitting = emit(stage, messages)
   for (let kill = 1; kill <= KILLS; kill++) {
-    await sleep(300 + Math.random() * 700)
+    await progress(stage)
+    await sleep(Math.random() * 500)
     if (kill % Math.ceil(KILLS / 3) === 0) await killBoth(stage)
     else await stage.service.kill()
     await stage.restart()
@@ -35,6 +36,15 @@ test('whatever is killed, every spend is decided once, and nobody is charged twi
   expect({ code, stdout }).toMatchObject({ code: 0 })
   await stage.close()
 })
+
+/** A kill before anything was decided since the last one would show nothing. */
+const progress = async (stage: Stage): Promise<void> => {
+  const before = await stage.decisions()
+  for (let waited = 0; waited < 15_000 && before < SPENDS; waited += 50) {
+    if ((await stage.decisions()) > before) return
+    await sleep(50)
+  }
+}
 
 /** The broker goes first, so that the service meets its absence before its own end. */
 const killBoth = async (stage: Stage): Promise<void> => {
