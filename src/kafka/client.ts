@@ -9,6 +9,7 @@ import kafkajs, {
 } from 'kafkajs'
 import { LedgerError } from '../ledger/errors.js'
 import { clientLog } from './client-log.js'
+import { collectHeadersInOnePass } from './linear-headers.js'
 import type { KafkaSettings, Sasl, Tls } from './settings.js'
 
 /** The last part of a topic's name. */
@@ -46,6 +47,7 @@ export class KafkaClients {
     readonly settings: KafkaSettings,
     log: (line: string) => void = (line) => void process.stderr.write(line),
   ) {
+    collectHeadersInOnePass()
     this.#log = clientLog(log)
   }
 

@@ -34,8 +34,9 @@ export type HeaderValue = Buffer | null
  */
 export const headersOf = ({ headers = {} }: ReceivedMessage): readonly (readonly [string, readonly HeaderValue[]])[] =>
   Object.keys(headers)
-    .map((name) => [name, valuesIn(headers[name])] as const)
-    .sort(([one], [other]) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+    .map((name) => ({ name, bytes: Buffer.from(name) }))
+    .sort((one, other) => Buffer.compare(one.bytes, other.bytes))
+    .map(({ name }) => [name, valuesIn(headers[name])] as const)
 
 /** The values of one header, in their order; empty where it is not there. */
 export const headerValues = ({ headers = {} }: ReceivedMessage, name: string): readonly HeaderValue[] =>
