@@ -53,7 +53,7 @@ export function ofEpsilon(epsilon: Rational, value: (epsilon: Interval, bits: nu
 }
 
 /** From this ε on every row that follows from a pure ε costs 2⁶³ units or more: none of them is as far as 700 below ε. */
-export const BEYOND_EVERY_BUDGET = rational(10_000n)
+const BEYOND_EVERY_BUDGET = rational(10_000n)
 
 /** ⌈scale · count · loss⌉, rounded up once for the whole count. */
 export function costOfLoss(loss: Loss, count: bigint, scale: bigint): Cost {

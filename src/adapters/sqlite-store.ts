@@ -231,7 +231,8 @@ export const blockIn = (row: Row): Block => ({
   bytes: blobOf(row['bytes']),
 })
 
-const readable = <Result>(path: string, action: () => Result): Result => {
+/** What `action` reads from the store at `path`. @throws LedgerError STORE_UNREADABLE where SQLite cannot. */
+export const readable = <Result>(path: string, action: () => Result): Result => {
   try {
     return action()
   } catch (error) {

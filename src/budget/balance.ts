@@ -33,10 +33,10 @@ export const emptyBalance = (window: string, rows: number): Balance => {
   return { window, spent: zero, reserved: zero, lifetime: zero }
 }
 
-export const addCosts = (sums: Sums, costs: readonly Cost[]): Sums => shift(sums, costs, 1)
+const addCosts = (sums: Sums, costs: readonly Cost[]): Sums => shift(sums, costs, 1)
 
 /** @throws RangeError where more is taken out than was put in: a broken invariant, never a user's mistake. */
-export const subtractCosts = (sums: Sums, costs: readonly Cost[]): Sums => shift(sums, costs, -1)
+const subtractCosts = (sums: Sums, costs: readonly Cost[]): Sums => shift(sums, costs, -1)
 
 const shift = (sums: Sums, costs: readonly Cost[], sign: 1 | -1): Sums => {
   const finite = sums.finite.slice()

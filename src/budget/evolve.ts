@@ -191,7 +191,7 @@ const heldOf = (policy: Policy, charge: Charge): Omit<Held, 'keys'> => ({
 })
 
 /** Costs aligned to `rows`; a row that the record does not name costs nothing. */
-export const costsFrom = (rows: readonly Row[], amounts: Amounts): readonly Cost[] =>
+const costsFrom = (rows: readonly Row[], amounts: Amounts): readonly Cost[] =>
   rows.map((row) => {
     const amount = amounts[row]
     if (amount === undefined) return 0n

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { SqliteFile } from '../adapters/sqlite-file.js'
-import { blockIn } from '../adapters/sqlite-store.js'
+import { blockIn, readable } from '../adapters/sqlite-store.js'
 import type { Block, Position } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
 import { EXIT } from './io.js'
@@ -71,17 +71,3 @@ export class ReadOnlyStore {
 }
 
 const BUSY_MS = 5_000
-
-const readable = <Result>(path: string, action: () => Result): Result => {
-  try {
-    return action()
-  } catch (error) {
-    if (error instanceof LedgerError) throw error
-    throw new LedgerError('STORE_UNREADABLE', `${path} cannot be read as a ledger: ${(error as Error).message}`, {
-      retry: 'never',
-      hint: 'keep the file as it is, and restore into an empty place',
-      cause: error,
-      exitCode: EXIT.integrity,
-    })
-  }
-}

@@ -2,7 +2,7 @@ import { AccountingError } from '../accounting/errors.js'
 import { Fields } from '../accounting/fields.js'
 
 /** The most spends in one batch. */
-export const MOST_ITEMS = 1_000
+const MOST_ITEMS = 1_000
 
 /**
  * The spends of a batch, unread: each is read by hand on its own, since a class of decorators for each of a thousand

@@ -17,7 +17,7 @@ export type Verdict =
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1'
 export const PREDICATE_TYPE = 'urn:epsilon-ledger:recovery-proof:v1'
 
-export const VERIFIED = 'Privacy guarantees verified'
+const VERIFIED = 'Privacy guarantees verified'
 
 /** What the four checks come to. Only "verified" lets a service go on as if nothing had happened. */
 export const verdictOf = ({ fault, replay }: Verification, checks: readonly Check[]): Verdict => {

@@ -10,7 +10,7 @@ export interface Deployment {
 
 export const DEPLOYMENTS = data as unknown as readonly Deployment[]
 
-export const deploymentOf = (id: string): Deployment => {
+const deploymentOf = (id: string): Deployment => {
   const found = DEPLOYMENTS.find((deployment) => deployment.id === id)
   if (found === undefined) throw new RangeError(`data/deployments.json has no deployment ${JSON.stringify(id)}`)
   return found
