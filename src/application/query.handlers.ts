@@ -98,10 +98,10 @@ export class ViolationsHandler implements IQueryHandler<ViolationsQuery> {
   constructor(private readonly service: Service) {}
 
   async execute({ page }: ViolationsQuery): Promise<JsonObject> {
-    const { violations } = this.service.state.registry
-    const seqs = violations.filter((seq) => seq > page.after).slice(0, page.limit + 1)
+    const { state } = this.service
+    const seqs = state.violations({ ...page, limit: page.limit + 1 })
     const shown = await pageOf(this.service, 'violations', seqs, page)
-    return { ...shown, count: violations.length, ...positionOf(this.service) }
+    return { ...shown, count: state.violationCount, ...positionOf(this.service) }
   }
 }
 

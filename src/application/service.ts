@@ -11,6 +11,9 @@ export interface QueryState extends BudgetState {
   unitBudgets(unit: string): readonly BudgetRef[]
   /** Records that touched this unit: ascending, above `after`, at most `limit`. */
   unitHistory(unit: string, page: { readonly after: number; readonly limit: number }): readonly number[]
+  /** Reports that took a guarantee beyond its cap, in the same way. */
+  violations(page: { readonly after: number; readonly limit: number }): readonly number[]
+  readonly violationCount: number
   /** Records by type. */
   counts(): ReadonlyMap<string, number>
   readonly openReservationCount: number

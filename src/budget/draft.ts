@@ -24,6 +24,7 @@ export class Draft extends BudgetState {
   readonly #closed = new Map<string, Reservation>()
   readonly #keys = new Map<string, KeyEntry>()
   readonly #units: [unit: string, seq: number][] = []
+  readonly #violations: number[] = []
   readonly #offsets = new Map<string, OffsetEntry>()
   /** null for one that is resolved. */
   readonly #unresolved = new Map<number, Unresolved | null>()
@@ -90,6 +91,10 @@ export class Draft extends BudgetState {
     this.#units.push([unit, seq])
   }
 
+  rememberViolation(seq: number): void {
+    this.#violations.push(seq)
+  }
+
   offset(topic: string, partition: number): TopicOffset | undefined {
     return this.#offsets.get(partitionName(topic, partition))?.handled ?? this.below.offset(topic, partition)
   }
@@ -126,6 +131,7 @@ export class Draft extends BudgetState {
     for (const { source, id } of this.#closed.values()) this.below.closeReservation(source, id)
     for (const { family, source, id, seq } of this.#keys.values()) this.below.rememberKey(family, source, id, seq)
     for (const [unit, seq] of this.#units) this.below.rememberUnit(unit, seq)
+    for (const seq of this.#violations) this.below.rememberViolation(seq)
     for (const { topic, partition, handled } of this.#offsets.values()) this.below.setOffset(topic, partition, handled)
     for (const [seq, entry] of this.#unresolved) {
       if (entry === null) this.below.resolve(seq)

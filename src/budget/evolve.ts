@@ -60,9 +60,7 @@ const apply = (state: BudgetState, event: BudgetEvent, place: Place, parts: Budg
       break
     case 'SpendReported':
       charge(state, event.data, unitsOf(event.data, parts), place.seq)
-      if (event.data.violations.length > 0) {
-        state.registry = { ...state.registry, violations: [...state.registry.violations, place.seq] }
-      }
+      if (event.data.violations.length > 0) state.rememberViolation(place.seq)
       if (event.data.quarantined !== undefined) resolve(state, event.data.quarantined, place.seq)
       break
     case 'RequestInvalid':

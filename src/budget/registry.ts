@@ -65,8 +65,6 @@ export interface Registry {
   readonly active: readonly Policy[]
   readonly tokens: ReadonlyMap<string, TokenEntry>
   readonly halts: readonly Halt[]
-  /** Positions of the reports that took a guarantee beyond its cap. */
-  readonly violations: readonly number[]
   /** One that waits for each partition at most, and all that were approved, oldest first. */
   readonly resets: readonly TopicReset[]
   readonly gaps: readonly Gap[]
@@ -78,7 +76,6 @@ export const emptyRegistry: Registry = {
   active: [],
   tokens: new Map(),
   halts: [],
-  violations: [],
   resets: [],
   gaps: [],
 }

@@ -89,6 +89,9 @@ export abstract class BudgetState {
   /** Remembers that the record `seq` charged, refused or closed something of `unit`. */
   abstract rememberUnit(unit: string, seq: number): void
 
+  /** Remembers that the report `seq` took a guarantee beyond its cap. */
+  abstract rememberViolation(seq: number): void
+
   /** undefined for a partition of which no message was ever handled. */
   abstract offset(topic: string, partition: number): TopicOffset | undefined
   abstract setOffset(topic: string, partition: number, offset: TopicOffset): void

@@ -120,7 +120,7 @@ const gaugesOf = (service: Service) => [
   {
     name: 'epsilon_violations',
     help: 'Reports that took a guarantee beyond its cap.',
-    value: () => service.state.registry.violations.length,
+    value: () => service.state.violationCount,
   },
   {
     name: 'epsilon_open_reservations',

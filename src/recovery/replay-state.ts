@@ -85,6 +85,9 @@ export class ReplayState extends BudgetState {
   /** The records of a unit are of no use to a verifier, which reads them all. */
   rememberUnit(): void {}
 
+  /** Nor are those of violations: it finds them itself. */
+  rememberViolation(): void {}
+
   offset(topic: string, partition: number): TopicOffset | undefined {
     return this.#offsets.get(partitionName(topic, partition))
   }

@@ -221,6 +221,7 @@ class NothingYet extends BudgetState {
     return []
   }
   rememberUnit(): void {}
+  rememberViolation(): void {}
   offset() {
     return undefined
   }

@@ -20,6 +20,7 @@ export class NaiveState extends BudgetState {
   readonly #reservations = new Map<string, Reservation>()
   readonly #keys = new Map<string, number[]>()
   readonly #history = new Map<string, number[]>()
+  readonly #violations: number[] = []
   readonly #offsets = new Map<string, PartitionOffset>()
   readonly #unresolved = new Map<number, Unresolved>()
   readonly #counts = new Map<string, number>()
@@ -76,6 +77,18 @@ export class NaiveState extends BudgetState {
     { after = -1, limit }: { readonly after?: number; readonly limit: number },
   ): readonly number[] {
     return (this.#history.get(unit) ?? []).filter((seq) => seq > after).slice(0, limit)
+  }
+
+  rememberViolation(seq: number): void {
+    this.#violations.push(seq)
+  }
+
+  violations({ after = -1, limit }: { readonly after?: number; readonly limit: number }): readonly number[] {
+    return this.#violations.filter((seq) => seq > after).slice(0, limit)
+  }
+
+  get violationCount(): number {
+    return this.#violations.length
   }
 
   unitBudgets(unit: string): readonly BudgetRef[] {
@@ -142,6 +155,7 @@ export class NaiveState extends BudgetState {
     for (const [name, value] of this.#reservations) copy.#reservations.set(name, value)
     for (const [name, value] of this.#keys) copy.#keys.set(name, value)
     for (const [name, value] of this.#history) copy.#history.set(name, value)
+    copy.#violations.push(...this.#violations)
     for (const [name, value] of this.#offsets) copy.#offsets.set(name, value)
     for (const [seq, value] of this.#unresolved) copy.#unresolved.set(seq, value)
     for (const [name, value] of this.#counts) copy.#counts.set(name, value)

@@ -24,6 +24,7 @@ import { NameTable } from './name-table.js'
 import { OpenReservations } from './open-reservations.js'
 import { QuarantineTable } from './quarantine-table.js'
 import { registryFromJson, registryToJson } from './registry-json.js'
+import { SeqList } from './seq-list.js'
 import { StateFile, type StateHead } from './state-file.js'
 import type { StatePosition } from './state-position.js'
 import { UnitHistory } from './unit-history.js'
@@ -44,6 +45,7 @@ export class LedgerState extends BudgetState {
   readonly #names: NameTable
   readonly #keys: KeyTable
   readonly #history: UnitHistory
+  readonly #violations: SeqList
   readonly #reservations = new OpenReservations()
   readonly #quarantine = new QuarantineTable()
   readonly #offsets = new Map<string, PartitionOffset>()
@@ -66,6 +68,7 @@ export class LedgerState extends BudgetState {
     this.#names = new NameTable(this.#salt)
     this.#keys = new KeyTable(this.#salt, tracked)
     this.#history = new UnitHistory(tracked)
+    this.#violations = new SeqList(tracked ? 'violations' : undefined)
     if (file !== undefined && head !== undefined) this.#load(file, head)
   }
 
@@ -259,6 +262,18 @@ export class LedgerState extends BudgetState {
     if (table.isComposite) return table.keysOfUnit(name)
     return table.isOfUnits && table.has(name) ? [name] : []
   }
+  rememberViolation(seq: number): void {
+    this.#violations.add(seq)
+  }
+
+  /** The reports that took a guarantee beyond its cap, rising, above `after` (all where it is left out), at most `limit`. */
+  violations({ after = -1, limit }: { readonly after?: number; readonly limit: number }): readonly number[] {
+    return this.#violations.list(after, limit)
+  }
+
+  get violationCount(): number {
+    return this.#violations.size
+  }
 
   #unitIn(table: BalanceTable, key: string): number {
     return this.#names.intern(unitOfKey(table.shape, key) ?? '')
@@ -285,7 +300,15 @@ export class LedgerState extends BudgetState {
   }
 
   #parts(): readonly Saved[] {
-    return [this.#names, ...this.#tableList, this.#keys, this.#history, this.#reservations, this.#quarantine]
+    return [
+      this.#names,
+      ...this.#tableList,
+      this.#keys,
+      this.#history,
+      this.#violations,
+      this.#reservations,
+      this.#quarantine,
+    ]
   }
 
   #save(sink: ChunkSink, flush: number): void {
@@ -306,6 +329,7 @@ export class LedgerState extends BudgetState {
     }
     this.#keys.load(file, sizes.keys)
     this.#history.load(file)
+    this.#violations.load(file)
     this.#reservations.load(file)
     this.#quarantine.load(file)
     file.checkComplete()

@@ -158,12 +158,8 @@ const changes: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.constantFrom('SpendAccepted', 'SpendPart').map((type) => both((state) => state.count(type))),
   },
   {
-    weight: 1,
-    arbitrary: fc.constant(
-      both((state, seq) => {
-        state.registry = { ...state.registry, violations: [...state.registry.violations, seq] }
-      }),
-    ),
+    weight: 2,
+    arbitrary: fc.constant(both((state, seq) => state.rememberViolation(seq))),
   },
   {
     weight: 2,
@@ -326,6 +322,11 @@ const expectSame = (state: LedgerState, naive: NaiveState): void => {
     for (const page of [{ limit: 1000 }, { after: 40, limit: 3 }, { after: 2 ** 33, limit: 1 }]) {
       expect(state.unitHistory(unit, page)).toEqual(naive.unitHistory(unit, page))
     }
+  }
+  expect(state.violationCount).toBe(naive.violationCount)
+  for (const after of [-1, 30, 2 ** 33, ...naive.violations({ limit: 4 })]) {
+    for (const limit of [2, 1000])
+      expect(state.violations({ after, limit })).toEqual(naive.violations({ after, limit }))
   }
   const open = naive.openReservations().sort(bySeq)
   expect(state.openReservationCount).toBe(open.length)

@@ -30,6 +30,7 @@ test('a log with every kind of record gives the state that plain maps give, howe
 const expectSame = (state: LedgerState, naive: NaiveState): void => {
   expect(state.registry).toEqual(naive.registry)
   expect(new Map(state.counts())).toEqual(naive.counts())
+  expect(state.violations({ limit: 9 })).toEqual(naive.violations({ limit: 9 }))
   for (const ref of naive.budgets()) expect(state.balance(ref)).toEqual(naive.balance(ref))
   for (let unit = 1; unit < 6; unit++) {
     const all = { limit: 1000 }
