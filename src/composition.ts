@@ -29,7 +29,8 @@ const SEEN = 'seen'
  * Opens a ledger for writing: takes the directory, creates the ledger where there is none, brings the derived state up
  * to the log, and starts the writer.
  *
- * Throws `LOCKED` while another process serves the directory, and what reading a damaged log throws.
+ * Throws `LOCKED` while another process serves the directory, `LEDGER_LOST`, `STALE` or `FORKED` where the log is not the one
+ * that was served here, and what reading a damaged log throws.
  */
 export const openService = async (configuration: Configuration): Promise<Service> => {
   const directory = DataDirectory.open(configuration.data)
@@ -43,10 +44,12 @@ export const openService = async (configuration: Configuration): Promise<Service
 
 const openIn = async (directory: DataDirectory, configuration: Configuration): Promise<Service> => {
   const store = openLog(directory)
-  const ledgerId = (await ledgerIn(store)) ?? randomUUID()
+  const known = await ledgerIn(store)
+  const ledgerId = known ?? randomUUID()
   const seen = SeenFile.open(directory.file(SEEN))
   await requireNotBehind(store, directory.file(SEEN), seen.before)
-  const { state, chain } = await stateOf(store, directory.file(STATE), ledgerId)
+  const path = directory.file(STATE)
+  const { state, chain } = known === undefined ? begun(path, ledgerId) : await stateOf(store, path, ledgerId)
   const clock = new SystemClock()
   const timeKeeper = new TimeKeeper(clock, chain?.at)
   const service = new OpenService({ directory, store, state, seen, timeKeeper, ledgerId, chain, configuration })
@@ -82,11 +85,14 @@ const ledgerIn = async (store: EventStore): Promise<string | undefined> => {
   })
 }
 
+/** An empty log is a new ledger's only where nothing was ever derived from another one. */
+const begun = (path: string, ledger: string) => ({ state: LedgerState.begin(path, { ledger }), chain: undefined })
+
 /**
- * The derived state, brought up to the head of the log; built anew where it is missing, damaged or of another ledger.
+ * The derived state, brought up to the head of the log; built anew where it is missing or damaged.
  *
- * A sound state that has seen more than the log, or other records, says that the log went back: never served, since
- * whatever is missing would be refunded.
+ * A sound state that has seen more than the log, other records, or another ledger, says that the log is not the one that
+ * was served: never served, since whatever is missing would be refunded.
  */
 const stateOf = async (store: EventStore, path: string, ledger: string) => {
   const state = LedgerState.open(path, { ledger })

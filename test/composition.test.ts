@@ -1,13 +1,16 @@
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { SqliteStore } from '../src/adapters/sqlite-store.js'
+import { LedgerState } from '../src/adapters/state/ledger-state.js'
+import type { Service } from '../src/application/service.js'
+import type { Actor } from '../src/budget/commands.js'
 import { parsePolicy } from '../src/budget/policy-request.js'
 import { openService } from '../src/composition.js'
 import { readConfiguration } from '../src/configuration.js'
 import { temporaryFolder } from './support/temporary-folder.js'
 
-const operator = { token: 't', role: 'operator', source: 'operator' } as const
-const emitter = { token: 'e', role: 'emitter', source: 'trainer' } as const
+const emitter: Actor = { token: 'e', role: 'emitter', source: 'trainer' }
 const cause = { kind: 'http' } as const
 const { terms } = parsePolicy({
   id: 'person',
@@ -22,10 +25,19 @@ const { terms } = parsePolicy({
 
 const open = (data: string) => openService(readConfiguration({}, { data }))
 
+/** The first operator sets a policy, and makes the emitter's token. */
+const begin = async ({ ledger, state }: Service): Promise<void> => {
+  const [token = ''] = state.registry.tokens.keys()
+  const operator: Actor = { token, role: 'operator', source: 'operator' }
+  const created = { token: emitter.token, role: 'emitter', source: emitter.source, hash: '', expiresAt: null } as const
+  expect(await ledger.submit({ kind: 'set-policy', actor: operator, cause, terms })).toMatchObject({ kind: 'answered' })
+  await ledger.submit({ kind: 'create-token', actor: operator, cause, created })
+}
+
 /** A ledger that was served twice: a copy of its log after the first time, and one spend more. */
 const servedTwice = async (data: string): Promise<string> => {
   const first = await open(data)
-  await first.ledger.submit({ kind: 'set-policy', actor: operator, cause, terms })
+  await begin(first)
   await first.close()
   copyFileSync(join(data, 'ledger.db'), join(data, 'older'))
   const second = await open(data)
@@ -49,6 +61,61 @@ test('a log that is gone is never begun anew', async () => {
   await servedTwice(data)
   rmSync(join(data, 'ledger.db'))
   await expect(open(data)).rejects.toMatchObject({ code: 'LEDGER_LOST' })
+})
+
+/** A directory whose log was exchanged for `another`, with the state of its own ledger, but nothing that was seen. */
+const exchanged = async (exchange: (log: string) => Promise<void>): Promise<string> => {
+  const data = temporaryFolder()
+  await servedTwice(data)
+  for (const name of ['ledger.db', 'ledger.db-wal', 'ledger.db-shm', 'seen']) rmSync(join(data, name), { force: true })
+  await exchange(join(data, 'ledger.db'))
+  return data
+}
+
+const emptyLog = (log: string): Promise<void> => SqliteStore.create(log).close()
+
+test.each([
+  ['an empty log', 'empty', emptyLog],
+  [
+    "another ledger's log",
+    'that of ledger',
+    async (log: string) => {
+      const other = temporaryFolder()
+      await (await open(other)).close()
+      copyFileSync(join(other, 'ledger.db'), log)
+    },
+  ],
+])('%s is not served beside the state of the ledger that was here', async (_, is, exchange) => {
+  const data = await exchanged(exchange)
+  const log = readFileSync(join(data, 'ledger.db'))
+  // Twice: the first refusal must not have taken away what the second one goes by.
+  for (const attempt of [1, 2]) {
+    const refusal = open(data)
+    await expect(refusal, `attempt ${attempt}`).rejects.toMatchObject({ code: 'LEDGER_LOST', exitCode: 3 })
+    await expect(refusal).rejects.toThrow(`/state.db does not belong to its log, which is ${is}`)
+  }
+  expect(readFileSync(join(data, 'ledger.db')).equals(log)).toBe(true)
+})
+
+test('an empty log is not begun beside a state that nobody can read', async () => {
+  const data = await exchanged(emptyLog)
+  writeFileSync(join(data, 'state.db'), 'no database '.repeat(99))
+  await expect(open(data)).rejects.toMatchObject({ code: 'LEDGER_LOST' })
+})
+
+test('a first start that ended before its first record is begun again', async () => {
+  const data = temporaryFolder()
+  await (await open(data)).close()
+  const started = temporaryFolder()
+  for (const name of ['signing.key', 'operator.token', 'approver.token']) {
+    copyFileSync(join(data, name), join(started, name))
+  }
+  await emptyLog(join(started, 'ledger.db'))
+  LedgerState.begin(join(started, 'state.db'), { ledger: 'never opened' }).close()
+  writeFileSync(join(started, 'seen'), '')
+  const service = await open(started)
+  expect([...service.state.registry.tokens.values()].map(({ role }) => role)).toEqual(['operator', 'approver'])
+  await service.close()
 })
 
 test('derived files that are gone or damaged are made again, and nothing is refunded', async () => {

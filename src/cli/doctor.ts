@@ -163,7 +163,7 @@ const lastBlock = (store: ReadOnlyStore, head: Position): readonly Finding[] => 
   ]
 }
 
-/** The derived state is a shortcut: whatever it is, the next start brings it up to the log or builds it anew. */
+/** The derived state is a shortcut: the next start brings it up to the log, builds it anew, or refuses a log that is not its own. */
 const derived = (directory: DataDirectory, head: Position): Finding => {
   if (!directory.has('state.db'))
     return fine('state.none', 'there is no derived state; the next start builds it from the log')

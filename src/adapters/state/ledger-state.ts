@@ -78,21 +78,44 @@ export class LedgerState extends BudgetState {
   }
 
   /**
-   * The state as of the last flush; empty, without a position, where the file is missing, damaged, of another ledger or of
-   * another format: then the caller replays the log from its beginning.
+   * The state as of the last flush; empty, without a position, where the file is missing, damaged or of another format:
+   * then the caller replays the log from its beginning.
    *
-   * @throws LedgerError STATE_BUSY where another program holds the file, STATE_UNUSABLE where none can be made.
+   * @throws LedgerError STATE_BUSY where another program holds the file, STATE_UNUSABLE where none can be made, LEDGER_LOST
+   *   where a sound file is that of another ledger, whose log it was beside.
    */
   static open(path: string, { ledger }: { readonly ledger: string }): LedgerState {
+    return LedgerState.#openOr(path, ledger, (error) => {
+      if (error instanceof AnotherLedger) throw lost(path, error, `that of ledger ${ledger}`)
+      const state = LedgerState.anew(path, { ledger })
+      state.rebuilt = error.message
+      return state
+    })
+  }
+
+  /**
+   * The state of a ledger without a record: nothing was ever flushed into the file, or there is none.
+   *
+   * @throws LedgerError STATE_BUSY, STATE_UNUSABLE, and LEDGER_LOST where the file holds anything, readable or not: then
+   *   something was recorded, and nobody would know what.
+   */
+  static begin(path: string, { ledger }: { readonly ledger: string }): LedgerState {
+    const state = LedgerState.#openOr(path, ledger, (error) => {
+      throw lost(path, error, 'empty')
+    })
+    if (state.position === undefined) return state
+    state.close()
+    throw lost(path, new AnotherLedger(ledger, state.position), 'empty')
+  }
+
+  static #openOr(path: string, ledger: string, otherwise: (error: Error) => LedgerState): LedgerState {
     const existed = existsSync(path)
     try {
       return LedgerState.#openFile(path, ledger)
     } catch (error) {
       if (sqliteCode(error)?.startsWith('SQLITE_BUSY')) throw busy(path, error)
       if (!existed) throw unusable(path, error)
-      const state = LedgerState.anew(path, { ledger })
-      state.rebuilt = (error as Error).message
-      return state
+      return otherwise(error as Error)
     }
   }
 
@@ -205,6 +228,19 @@ export class LedgerState extends BudgetState {
     return name === -1 ? [] : this.#history.list(name, after, limit)
   }
 
+  rememberViolation(seq: number): void {
+    this.#violations.add(seq)
+  }
+
+  /** The reports that took a guarantee beyond its cap, rising, above `after` (all where it is left out), at most `limit`. */
+  violations({ after = -1, limit }: { readonly after?: number; readonly limit: number }): readonly number[] {
+    return this.#violations.list(after, limit)
+  }
+
+  get violationCount(): number {
+    return this.#violations.size
+  }
+
   /** Every budget that belongs to a unit, of all policies that ever were and all their generations. */
   unitBudgets(unit: string): readonly BudgetRef[] {
     const name = this.#names.idOf(unit)
@@ -262,18 +298,6 @@ export class LedgerState extends BudgetState {
     if (table.isComposite) return table.keysOfUnit(name)
     return table.isOfUnits && table.has(name) ? [name] : []
   }
-  rememberViolation(seq: number): void {
-    this.#violations.add(seq)
-  }
-
-  /** The reports that took a guarantee beyond its cap, rising, above `after` (all where it is left out), at most `limit`. */
-  violations({ after = -1, limit }: { readonly after?: number; readonly limit: number }): readonly number[] {
-    return this.#violations.list(after, limit)
-  }
-
-  get violationCount(): number {
-    return this.#violations.size
-  }
 
   #unitIn(table: BalanceTable, key: string): number {
     return this.#names.intern(unitOfKey(table.shape, key) ?? '')
@@ -320,7 +344,6 @@ export class LedgerState extends BudgetState {
   }
 
   #load(file: StateFile, { ledger, flush, position }: StateHead): void {
-    if (ledger !== this.ledger) throw new Error(`it belongs to ledger ${ledger}, not to ${this.ledger}`)
     const { sizes } = this.#loadRest(file)
     this.#names.load(file, sizes.names)
     for (const { bytes } of file.chunks(TABLES)) {
@@ -333,6 +356,8 @@ export class LedgerState extends BudgetState {
     this.#reservations.load(file)
     this.#quarantine.load(file)
     file.checkComplete()
+    // Only now: what was damaged may say anything of itself.
+    if (ledger !== this.ledger) throw new AnotherLedger(ledger, position)
     this.#flushes = flush
     this.#position = position
   }
@@ -350,6 +375,13 @@ export class LedgerState extends BudgetState {
   }
 }
 
+/** A sound file, but not one that the log beside it could have led to. */
+class AnotherLedger extends Error {
+  constructor(ledger: string, { seq }: StatePosition) {
+    super(`it is the state of ledger ${ledger} at record ${seq}`)
+  }
+}
+
 const REGISTRY = 'registry'
 const REST = 'rest'
 
@@ -362,6 +394,14 @@ interface Rest {
 }
 
 const partitionName = (topic: string, partition: number): string => `${partition} ${topic}`
+
+const lost = (path: string, cause: Error, log: string): LedgerError =>
+  new LedgerError('LEDGER_LOST', `${path} does not belong to its log, which is ${log}: ${cause.message}`, {
+    retry: 'never',
+    hint: 'Serving this log would refund what the other one has spent. Put the log back that was here, or name an empty directory for a new ledger. Only if this log is certainly the right one: remove the files seen and state.db.',
+    cause,
+    exitCode: 3,
+  })
 
 const busy = (path: string, cause: unknown): LedgerError =>
   new LedgerError('STATE_BUSY', `${path} is in use by another program`, {

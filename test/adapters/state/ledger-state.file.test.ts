@@ -125,10 +125,46 @@ test.each([
   expectWholeOrEmpty(state)
 })
 
-test('the file of another ledger is not used', () => {
-  const state = opened(written(), 'two')
-  expect(state.rebuilt).toBe('it belongs to ledger one, not to two')
-  expectWholeOrEmpty(state)
+test('the sound file of another ledger is kept, and says that the log beside it is not its own', () => {
+  const path = written()
+  for (const attempt of [1, 2]) {
+    const refusal = thrownBy(() => LedgerState.open(path, { ledger: 'two' }))
+    const message = expect.stringContaining('that of ledger two: it is the state of ledger one at record 4999')
+    expect(refusal, `attempt ${attempt}`).toMatchObject({ code: 'LEDGER_LOST', message })
+  }
+  expectWholeOrEmpty(opened(path))
+})
+
+test('a damaged name of the ledger is damage, not another ledger', () => {
+  const path = written()
+  alter(path, "UPDATE head SET ledger = 'two'")
+  for (const ledger of ['one', 'two']) {
+    const copy = join(temporaryFolder(), 'state.db')
+    copyFileSync(path, copy)
+    const state = opened(copy, ledger)
+    expect(state.rebuilt).toContain('vouches')
+    expectWholeOrEmpty(state)
+  }
+})
+
+test('a ledger begins only where no state was ever flushed', () => {
+  const path = join(temporaryFolder(), 'state.db')
+  for (const _ of ['none', 'one that a first start left']) {
+    const state = LedgerState.begin(path, { ledger: 'one' })
+    expect(state.position).toBeUndefined()
+    state.close()
+  }
+  const sound = written()
+  const damaged = written()
+  writeFileSync(damaged, 'no database '.repeat(99))
+  for (const file of [sound, damaged]) {
+    const before = readFileSync(file)
+    for (const ledger of ['one', 'two']) {
+      const refusal = thrownBy(() => LedgerState.begin(file, { ledger }))
+      expect(refusal).toMatchObject({ code: 'LEDGER_LOST', message: expect.stringContaining('which is empty: ') })
+    }
+    expect(readFileSync(file).equals(before)).toBe(true)
+  }
 })
 
 test('chunks of an older flush are noticed among those of a newer one', () => {
