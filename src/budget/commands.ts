@@ -6,6 +6,7 @@ import type { Match, PolicyTerms } from './policy.js'
 
 /** Who asks: fixed by the token, never by the body. */
 export interface Actor {
+  /** Id of the token; empty for who needs none: the ledger itself, its command line, and what comes from a topic. */
   readonly token: string
   readonly role: TokenCreated['role'] | 'system'
   readonly source: string

@@ -36,6 +36,7 @@ export type RejectionCode =
   | 'RESERVATION_EXCEEDED'
   | 'DELTA_NOT_RESERVABLE'
   | 'NOT_FOUND'
+  | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'HALTED'
   | 'CLOCK_UNCERTAIN'

@@ -1,4 +1,5 @@
 import { unreachable } from '../ledger/errors.js'
+import { unauthorised } from './authority.js'
 import type { Command } from './commands.js'
 import { type DecisionContext, record, type Verdict } from './context.js'
 import { decidedInvalid, decideInvalid, decideOffsets, decideQuarantine, isPassed } from './decide-message.js'
@@ -14,9 +15,13 @@ import type { Draft } from './draft.js'
  * The rule book: what a command leads to in this state.
  *
  * A pure function: time, ids, policy versions and costs are fixed in the command or the context. A refusal is a
- * value and an event, never an exception. The draft is read, not changed.
+ * value and an event, never an exception. The draft is read, not changed. Authority comes first: nobody else gets even
+ * the repeat of an answer.
  */
-export const decide = (state: Draft, command: Command, context: DecisionContext): Verdict => {
+export const decide = (state: Draft, command: Command, context: DecisionContext): Verdict =>
+  unauthorised(state.registry, command, context) ?? decideAuthorised(state, command, context)
+
+const decideAuthorised = (state: Draft, command: Command, context: DecisionContext): Verdict => {
   if (isPassed(state, command)) return { kind: 'passed' }
   const verdict = decideOpen(state, command, context)
   return verdict.kind === 'rejected' ? decidedInvalid(command, verdict) : verdict

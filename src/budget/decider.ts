@@ -1,5 +1,6 @@
 import type { Block, Position } from '../ledger/block.js'
 import type { Context, Decider, Decision, Receipt } from '../ledger/writer.js'
+import { askerOf } from './authority.js'
 import type { Command } from './commands.js'
 import type { CostsNeeded, InFlight, Passed, Prior, Rejection, Verdict } from './context.js'
 import { decide } from './decide.js'
@@ -67,7 +68,7 @@ export class BudgetDecider implements Decider<Command, Answer> {
 
   #decide(draft: Draft, command: Command, context: Context): Decision<Answer> {
     const verdict = decide(draft, command, { ...context, prior: this.#priors.get(command) })
-    const by = `${command.actor.role}:${command.actor.source}`
+    const by = askerOf(command.actor)
     const events = verdict.kind === 'recorded' ? verdict.events : []
     for (const [index, event] of events.entries()) {
       evolve(draft, event, { seq: context.seq + index, at: context.at, by, cause: command.cause })

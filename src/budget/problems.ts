@@ -10,6 +10,7 @@ import type { Problem, RequestInvalid, SpendRefused } from './events.js'
  */
 export const REQUEST_PROBLEMS = {
   MALFORMED: [400, 'The request could not be read'],
+  UNAUTHENTICATED: [401, 'No valid token'],
   FORBIDDEN: [403, 'Whoever asks may not do this'],
   NOT_FOUND: [404, 'There is no such thing'],
   BUDGET_EXHAUSTED: [409, 'A budget has too little left'],

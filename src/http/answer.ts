@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import type { Ledger, Outcome } from '../application/ledger.js'
 import { refusalDocument } from '../budget/refusal.js'
 import type { JsonObject } from '../ledger/record.js'
-import { PROBLEM_TYPE, problem, problemOf, RETRY_AFTER_SECONDS, withErrors } from './problem.js'
+import { problem, problemHeaders, problemOf, withErrors } from './problem.js'
 
 /** An answer with its status; `replayed` where the same request was answered before. */
 export interface Reply {
@@ -29,8 +29,7 @@ export const replyOf = (outcome: Outcome, accepted: number, ledger: Ledger): Rep
 /** Sets status and headers, and returns the body. */
 export const send = (reply: FastifyReply, { status, body, replayed }: Reply): JsonObject => {
   reply.status(status)
-  if (status >= 400) reply.header('content-type', PROBLEM_TYPE)
-  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  if (status >= 400) reply.headers(problemHeaders(status))
   if (replayed) reply.header('idempotency-replayed', 'true')
   return body
 }

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import { Service } from '../application/service.js'
 import type { JsonObject } from '../ledger/record.js'
 import { Endpoint } from './endpoint.js'
-import { PROBLEM_TYPE, problem, RETRY_AFTER_SECONDS } from './problem.js'
+import { problem, problemHeaders } from './problem.js'
 
 @Controller('health')
 export class HealthController {
@@ -29,7 +29,7 @@ export class HealthController {
   ready(@Res({ passthrough: true }) reply: FastifyReply): JsonObject {
     const reasons = this.service.readiness().map(({ code, detail }) => ({ code, detail }))
     if (reasons.length === 0) return { status: 'ready' }
-    reply.status(503).header('content-type', PROBLEM_TYPE).header('retry-after', RETRY_AFTER_SECONDS)
+    reply.status(503).headers(problemHeaders(503))
     return problem('NOT_READY', 'the ledger cannot decide everything now; the reasons say why', { reasons })
   }
 }

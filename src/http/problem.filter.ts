@@ -4,7 +4,7 @@ import { AccountingError } from '../accounting/errors.js'
 import type { ProblemDocument } from '../budget/problems.js'
 import { LedgerError } from '../ledger/errors.js'
 import { describedProblems } from './body.pipe.js'
-import { invalid, PROBLEM_TYPE, problem, problemOf, RETRY_AFTER_SECONDS } from './problem.js'
+import { invalid, problem, problemHeaders, problemOf } from './problem.js'
 import { allowedMethods } from './routes.js'
 
 /** Turns everything that is thrown, by us or by the framework, into a problem document. */
@@ -39,9 +39,7 @@ const BROKEN_OFF = problem('MALFORMED', 'the body ended before it was whole')
 
 /** Sends a problem document with the headers that its status asks for. */
 export const sendProblem = (reply: FastifyReply, document: ProblemDocument): void => {
-  reply.status(document.status).header('content-type', PROBLEM_TYPE)
-  if (document.status === 401) reply.header('www-authenticate', 'Bearer')
-  if (document.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS)
+  reply.status(document.status).headers(problemHeaders(document.status))
   // As text, so that no serialiser of the framework takes it for one of its own errors.
   reply.send(JSON.stringify(document))
 }

@@ -6,7 +6,6 @@ import type { JsonObject } from '../ledger/record.js'
 /** Status and title of every problem that an answer can name (RFC 9457). The codes are stable. */
 export const PROBLEMS = {
   ...REQUEST_PROBLEMS,
-  UNAUTHENTICATED: [401, 'No valid token'],
   METHOD_NOT_ALLOWED: [405, 'The method is not allowed here'],
   INTERNAL: [500, 'Something went wrong inside'],
   BUSY: [503, 'Too many requests wait'],
@@ -26,7 +25,14 @@ export interface ProblemDetail {
 export const PROBLEM_TYPE = 'application/problem+json'
 
 /** How many seconds a client that gets 503 should wait. */
-export const RETRY_AFTER_SECONDS = 1
+const RETRY_AFTER_SECONDS = 1
+
+/** The headers of a problem document: its type, and what its status asks for. */
+export const problemHeaders = (status: number): Readonly<Record<string, string | number>> => ({
+  'content-type': PROBLEM_TYPE,
+  ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+  ...(status === 503 ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
+})
 
 export const problem = (code: ProblemCode, detail: string, extensions: JsonObject = {}): ProblemDocument => ({
   ...problemDocument(code, PROBLEMS[code], detail),

@@ -4,6 +4,7 @@ import { HttpAdapterHost } from '@nestjs/core'
 import type { FastifyAdapter } from '@nestjs/platform-fastify'
 import type { FastifyRequest } from 'fastify'
 import { Service } from '../application/service.js'
+import { isGood } from '../budget/authority.js'
 import type { Registry, TokenEntry } from '../budget/registry.js'
 import { ProblemError } from './problem.js'
 import { type Authenticated, rolesOf, type TokenRole } from './roles.js'
@@ -12,7 +13,8 @@ type Tokens = Registry['tokens']
 
 /**
  * Lets a request pass whose bearer token has a role that the route names, before any of its body is read. Everything else is
- * refused, and leaves a line in the process's own log: neither the token nor the path, which may name a person's data.
+ * refused, and leaves a line in the process's own log: neither the token nor the path, which may name a person's data. What
+ * appends a record is looked at once more when it is decided.
  */
 @Injectable()
 export class TokenGate implements OnModuleInit {
@@ -49,8 +51,8 @@ export class TokenGate implements OnModuleInit {
     if (secret === undefined) return undefined
     const digest = hash('sha256', secret, 'hex')
     const token = this.known().get(digest)
-    if (token === undefined || !sameDigest(token.hash, digest) || token.revoked) return undefined
-    return token.expiresAt === null || Date.parse(token.expiresAt) > Date.now() ? token : undefined
+    if (token === undefined || !sameDigest(token.hash, digest)) return undefined
+    return isGood(token, this.service.at()) ? token : undefined
   }
 
   /** Tokens by digest: what a lookup gives away by its time is a digest's, of 256 random bits that nobody can choose. */

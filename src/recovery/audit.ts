@@ -32,8 +32,8 @@ export interface Audit {
   readonly charged: Set<Policy>
   /** Guarantees that began to hold over budgets that had taken more, by {@link overdrawnName}. */
   readonly overdrawn: Map<string, Overdrawn>
-  /** What made the parts whose decision has not come yet, as canonical text. */
-  partsCause: string
+  /** Who asked for the parts whose decision has not come yet, and which way, as text. */
+  partsAsked: string
   /** What open reservations asked for, by source and id. */
   readonly reserved: Map<string, Reserved>
 }

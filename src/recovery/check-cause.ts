@@ -1,24 +1,7 @@
-import type { BudgetEvent, EventType } from '../budget/events.js'
+import type { BudgetEvent } from '../budget/events.js'
 import { canonicalJson } from '../ledger/canonical.js'
 import type { Cause, KafkaCause } from '../ledger/record.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
-
-/** What a message can lead to. */
-const FROM_TOPICS: ReadonlySet<EventType> = new Set<EventType>([
-  'SpendPart',
-  'SpendAccepted',
-  'SpendRefused',
-  'SpendReported',
-  'ReservationOpened',
-  'ReservationRefused',
-  'ReservationSettled',
-  'ReservationReleased',
-  'RequestInvalid',
-  'MessageQuarantined',
-])
-
-/** What nothing but a message can lead to. */
-const ONLY_FROM_TOPICS: ReadonlySet<EventType> = new Set<EventType>(['RequestInvalid', 'MessageQuarantined'])
 
 /**
  * What made a record is one of the known causes; a message is answered by one decision, in the order of its partition,
@@ -28,10 +11,6 @@ export const checkCause = (audit: Audit, event: BudgetEvent, place: RecordPlace)
   const { cause } = place
   checkForm(cause, place)
   checkParts(audit, event, place)
-  const mayBeMessage = FROM_TOPICS.has(event.type) && !('quarantined' in event.data)
-  if (cause.kind === 'kafka' ? !mayBeMessage : ONLY_FROM_TOPICS.has(event.type)) {
-    fail('CAUSE_INVALID', place, `a ${event.type} does not come through ${JSON.stringify(cause.kind)}`)
-  }
   if (cause.kind !== 'kafka') return
   audit.tally.kafkaRecords++
   const next = audit.state.offset(cause.topic, cause.partition)?.next ?? 0n
@@ -44,14 +23,14 @@ export const checkCause = (audit: Audit, event: BudgetEvent, place: RecordPlace)
   }
 }
 
-/** A decision that was asked for by one message, and parts that came with another, do not belong together. */
+/** A decision that one person or message asked for, and parts that came with another, do not belong together. */
 const checkParts = (audit: Audit, { type, data }: BudgetEvent, place: RecordPlace): void => {
   const isPart = type === 'SpendPart'
   if (!isPart && !('parts' in data && data.parts !== undefined)) return
-  const cause = canonicalJson(place.cause)
-  if (isPart && data.part === 0) audit.partsCause = cause
-  else if (audit.partsCause !== cause)
-    fail('CAUSE_INVALID', place, `it comes through ${cause}, but the parts before it through ${audit.partsCause}`)
+  const asked = `by ${place.by} through ${canonicalJson(place.cause)}`
+  if (isPart && data.part === 0) audit.partsAsked = asked
+  else if (audit.partsAsked !== asked)
+    fail('CAUSE_INVALID', place, `it was asked for ${asked}, but the parts before it ${audit.partsAsked}`)
 }
 
 const MUST: Readonly<Record<Cause['kind'], readonly string[]>> = {

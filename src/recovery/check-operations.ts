@@ -41,7 +41,7 @@ export const checkTokenCreated = (audit: Audit, data: TokenCreated, place: Recor
 export const checkTokenRevoked = (audit: Audit, data: TokenRevoked, place: RecordPlace): void => {
   const token = audit.state.registry.tokens.get(data.token)
   if (token === undefined) fail('TOKEN_INVALID', place, `it revokes token ${data.token}, which no record creates`)
-  else audit.authority.revoked(token, place.at)
+  else audit.authority.revoked(token)
 }
 
 /** @throws AccountingError for a scope that could never have been asked for. */

@@ -18,9 +18,9 @@ export const checkRequest = (
   return request
 }
 
-/** The units of a request that comes later, from the source that it charges for. */
+/** The units of a request that comes later, from the source that it charges for, or from an operator who charges it. */
 export const checkPart = (data: SpendPart, place: RecordPlace): void => {
-  if (place.by !== `emitter:${data.source}`) {
+  if (place.by !== `emitter:${data.source}` && !place.by.startsWith('operator:')) {
     fail(
       'SOURCE_MISMATCH',
       place,

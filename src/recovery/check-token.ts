@@ -1,3 +1,4 @@
+import { isGood } from '../budget/authority.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
 
 /** A record that names the token of who asked: it is one of this role, of that very person, and was good then. */
@@ -18,7 +19,7 @@ export const checkToken = (audit: Audit, id: string, role: 'operator' | 'approve
       `it names token ${JSON.stringify(id)} of ${role}:${token.source}, but was asked by ${JSON.stringify(place.by)}`,
     )
   }
-  if (!audit.authority.isGood(token, place.at)) {
+  if (!isGood(token, place.at)) {
     fail(
       'APPROVAL_INVALID',
       place,

@@ -117,7 +117,7 @@ const consistency = ({
   {
     name: 'authority',
     codes: ['NOT_AUTHORISED'],
-    detail: 'whoever asked had a role for it, and a token that was good at that time',
+    detail: 'whoever asked had a role for it, and over HTTP a token that was good at that instant',
     figures: { tokens: state.registry.tokens.size },
   },
   {

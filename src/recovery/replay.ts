@@ -42,7 +42,7 @@ export class Replay implements Audit {
   readonly charged = new Set<Policy>()
   readonly overdrawn = new Map<string, Overdrawn>()
   readonly reserved = new Map<string, Reserved>()
-  partsCause = ''
+  partsAsked = ''
   #epoch = 0
 
   /** @throws ReplayFault where the record is not what the rules could have written; the replay is over then. */
@@ -71,7 +71,7 @@ export class Replay implements Audit {
     }
     checkMembers(event, place)
     checkCause(this, event, place)
-    checkAuthority(this, event, place.cause, place)
+    checkAuthority(this, event, place)
     if (this.state.pending.length > 0) this.#checkVoided(event, place)
     switch (event.type) {
       case 'SpendReported':

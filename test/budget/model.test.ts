@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { JsonObject } from '../../src/ledger/record.js'
 import { Oracle } from './oracle.js'
-import { TestLedger, type TestPolicy } from './test-ledger.js'
+import { system, TestLedger, type TestPolicy } from './test-ledger.js'
 
 /** `RUNS=10000 npx vitest run test/budget/model.test.ts` is the long form. */
 const RUNS = Number(process.env['RUNS'] ?? 300)
@@ -105,7 +105,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.constant<Step>((ledger) => {
       ledger.submit({
         kind: 'expire',
-        actor: { token: '', role: 'system', source: 'ledger' },
+        actor: system,
         cause: { kind: 'system' },
       })
     }),

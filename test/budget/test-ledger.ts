@@ -6,7 +6,7 @@ import type { Prior, Verdict } from '../../src/budget/context.js'
 import { type Costs, exactCosts } from '../../src/budget/costs.js'
 import { decide } from '../../src/budget/decide.js'
 import { Draft } from '../../src/budget/draft.js'
-import type { BudgetEvent } from '../../src/budget/events.js'
+import type { BudgetEvent, TokenCreated } from '../../src/budget/events.js'
 import { evolve } from '../../src/budget/evolve.js'
 import type { PolicyTerms } from '../../src/budget/policy.js'
 import { parseRequest, releaseOf, withTextNumbers } from '../../src/budget/request.js'
@@ -64,8 +64,11 @@ export interface Logged {
 export const operator: Actor = { token: 'operator', role: 'operator', source: 'operator' }
 export const approver: Actor = { token: 'approver', role: 'approver', source: 'approver' }
 export const emitter: Actor = { token: 'emitter', role: 'emitter', source: 'trainer' }
+export const system: Actor = { token: '', role: 'system', source: 'ledger' }
+/** As the command line asks on a stopped ledger. */
+export const onDirectory = { actor: { token: '', role: 'system', source: 'cli' }, cause: { kind: 'cli' } } as const
 
-const cause = { kind: 'http' } as const
+const HTTP = { kind: 'http' } as const
 const known = new Map<string, Costs>()
 
 /** Decides and evolves as the writer does, one command a batch, without bytes and without a store. */
@@ -75,42 +78,56 @@ export class TestLedger {
   at = '2026-01-05T00:00:00.000Z'
   clockDoubt = false
 
+  /** With an operator's, an approver's and an emitter's token, or the tokens of these. */
+  constructor(actors: readonly Actor[] = [operator, approver, emitter]) {
+    for (const actor of actors) this.token(actor)
+  }
+
+  token({ token, role, source }: Actor, expiresAt: string | null = null): Verdict {
+    const created = { token, role: role as TokenCreated['role'], source, hash: 'ab'.repeat(32), expiresAt }
+    return this.submit({ kind: 'create-token', ...onDirectory, created })
+  }
+
+  revoke(token: string): Verdict {
+    return this.submit({ kind: 'revoke-token', ...onDirectory, token })
+  }
+
   policy(policy: TestPolicy, replaces?: number): Verdict {
     const terms = policyTerms(policy)
     return this.submit({
       kind: 'set-policy',
       actor: operator,
-      cause,
+      cause: HTTP,
       terms,
       ...(replaces === undefined ? {} : { replaces }),
     })
   }
 
   approve(id: string, version: number, actor = approver): Verdict {
-    return this.submit({ kind: 'approve-policy', actor, cause, id, version })
+    return this.submit({ kind: 'approve-policy', actor, cause: HTTP, id, version })
   }
 
-  request(kind: 'spend' | 'report' | 'reserve', wire: JsonObject, actor = emitter, by: Cause = cause): Verdict {
+  request(kind: 'spend' | 'report' | 'reserve', wire: JsonObject, actor = emitter, cause: Cause = HTTP): Verdict {
     const request = parseRequest(kind, wire, actor.source)
     const costs = this.#costs(request.release, rowsFor(this.state.registry.active, request.attributes))
-    const asked = { actor, cause: by, request: { ...request, costs } }
+    const asked = { actor, cause, request: { ...request, costs } }
     return this.submit(
       kind === 'reserve' ? { kind, ...asked, expiresInSeconds: request.expiresInSeconds } : { kind, ...asked },
     )
   }
 
   /** An operator found out what a quarantined message had spent. */
-  chargeQuarantined(quarantined: number, wire: JsonObject): Verdict {
+  chargeQuarantined(quarantined: number, wire: JsonObject, actor = operator, cause: Cause = HTTP): Verdict {
     const request = parseRequest('report', wire, emitter.source)
     const costs = this.#costs(request.release, rowsFor(this.state.registry.active, request.attributes))
-    return this.submit({ kind: 'report', actor: operator, cause, request: { ...request, costs }, quarantined })
+    return this.submit({ kind: 'report', actor, cause, request: { ...request, costs }, quarantined })
   }
 
   spend(wire: JsonObject): Verdict {
     return this.request('spend', wire)
   }
 
-  settle(id: string, body: JsonObject): Verdict {
+  settle(id: string, body: JsonObject, actor = emitter, cause: Cause = HTTP): Verdict {
     const reserved = this.#answered('request', id)?.event
     const spend = reserved !== undefined && 'spend' in reserved.data ? reserved.data.spend : {}
     const relation = (spend['neighboring'] ?? 'add_or_remove_one') as Relation
@@ -119,11 +136,11 @@ export class TestLedger {
     const rows = this.state.registry.active.flatMap(({ rows }) => rows)
     const costs = this.#costs(release, rows)
     const settle = withTextNumbers(body)
-    return this.submit({ kind: 'settle', actor: emitter, cause, id, hash: `settle ${release.key}`, settle, costs })
+    return this.submit({ kind: 'settle', actor, cause, id, hash: `settle ${release.key}`, settle, costs })
   }
 
-  release(id: string): Verdict {
-    return this.submit({ kind: 'release', actor: emitter, cause, id, hash: 'release', reason: 'nothing ran' })
+  release(id: string, actor = emitter, cause: Cause = HTTP): Verdict {
+    return this.submit({ kind: 'release', actor, cause, id, hash: 'release', reason: 'nothing ran' })
   }
 
   submit(command: Command): Verdict {

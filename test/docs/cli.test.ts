@@ -23,7 +23,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'epsilon-ledger-docs-'))
   const service = await openService(readConfiguration({}, { data: join(folder, 'data') }))
   const cause = { kind: 'http' } as const
-  const operator: Actor = { token: 'an operator', role: 'operator', source: 'operator' }
+  const [token = ''] = service.state.registry.tokens.keys()
+  const operator: Actor = { token, role: 'operator', source: 'operator' }
   const emitter: Actor = { token: 'an emitter', role: 'emitter', source: 'trainer' }
   const created = { ...emitter, role: 'emitter', hash: 'ab'.repeat(32), expiresAt: null } as const
   await service.ledger.submit({ kind: 'create-token', actor: operator, cause, created })

@@ -111,10 +111,11 @@ const structuredEvent = ([type, request]: readonly [string, keyof typeof DATA_NA
   oneOf: [having('data'), having('data_base64')],
 })
 
-/** Recorded as another decision, about policies alone, or a reason to wait. */
+/** Recorded as another decision, about tokens or policies alone, or a reason to wait. */
 const NEVER_INVALID: readonly string[] = [
   'BUDGET_EXHAUSTED',
   'COST_INFINITE',
+  'UNAUTHENTICATED',
   'VERSION_MISMATCH',
   'PROPOSAL_MISMATCH',
   'RELATION_CONFLICT',

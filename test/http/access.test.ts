@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { Controller, Get } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 import type { NestFastifyApplication } from '@nestjs/platform-fastify'
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AppModule } from '../../src/app.module.js'
 import { NoTopics } from '../../src/application/topics.js'
 import { httpAdapter } from '../../src/http/server.js'
-import type { Client } from '../support/client.js'
+import type { Client, Reply } from '../support/client.js'
 import { costing, Edge, type Folder, temporaryData } from './edge.js'
 
 let folder: Folder
@@ -142,6 +143,84 @@ test('a revoked token ends at once', async () => {
   expect((await client.get('/v1/ledger')).status).toBe(401)
 })
 
+/** What was asked while an append was under way, after the guard had let it pass, and before it was decided. */
+const decidedAfter = async (change: () => Promise<unknown>, ask: () => Promise<Reply>): Promise<Reply> => {
+  const { store } = edge.service
+  const append = store.append.bind(store)
+  let goOn = (): void => undefined
+  const held = new Promise<void>((resolve) => (goOn = resolve))
+  store.append = async (...batch) => {
+    await held
+    return append(...batch)
+  }
+  try {
+    const changed = change()
+    await waiting(1, changed)
+    const asked = ask()
+    await waiting(2, asked)
+    goOn()
+    await changed
+    return await asked
+  } finally {
+    goOn()
+    store.append = append
+  }
+}
+
+/** Resolves when so many commands wait, or when one was answered without waiting: then the test finds another answer. */
+const waiting = async (commands: number, reply: Promise<unknown>): Promise<void> => {
+  const answered = reply.then(() => true)
+  while (edge.service.waiting() < commands && !(await Promise.race([answered, setTimeout(1, false)])));
+}
+
+const LATE: readonly (readonly [what: string, path: string, body: object])[] = [
+  ['a spend', '/v1/spends', { id: 'late', unit: 'u', ...costing('0.1') }],
+  ['a report', '/v1/reports', { id: 'late', unit: 'u', ...costing('0.1') }],
+  ['a reservation', '/v1/reservations', { id: 'late', unit: 'u', expiresInSeconds: 60, ...costing('0.1') }],
+  ['the repeat of an answered spend', '/v1/spends', { id: 'early', unit: 'u', ...costing('0.1') }],
+]
+
+test.each(LATE)('%s whose token is revoked before it is decided is 401, and not recorded', async (_, path, body) => {
+  const made = await edge.operator.post<{ id: string; token: string }>('/v1/tokens', {
+    role: 'emitter',
+    source: 'late',
+  })
+  const client = edge.client(made.body.token)
+  await client.post('/v1/spends', { id: 'early', unit: 'u', ...costing('0.1') })
+  const before = edge.head
+  const reply = await decidedAfter(
+    () => edge.operator.send('DELETE', `/v1/tokens/${made.body.id}`),
+    () => client.post(path, body),
+  )
+  expect(reply.body).toMatchObject({ status: 401, code: 'UNAUTHENTICATED', detail: expect.stringContaining('revoked') })
+  expect(reply.headers).toMatchObject({
+    'www-authenticate': 'Bearer',
+    'content-type': expect.stringContaining('application/problem+json'),
+  })
+  expect(edge.head).toBe(before + 1)
+})
+
+test("every item of a batch whose token is revoked before it is decided is 401, and an operator's command too", async () => {
+  const made = await edge.operator.post<{ id: string; token: string }>('/v1/tokens', { role: 'emitter', source: 'b' })
+  const client = edge.client(made.body.token)
+  const batch = await decidedAfter(
+    () => edge.operator.send('DELETE', `/v1/tokens/${made.body.id}`),
+    () => client.post('/v1/spends/batch', { spends: ['1', '2'].map((id) => ({ id, unit: 'u', ...costing('0.1') })) }),
+  )
+  const denied = { status: 401, code: 'UNAUTHENTICATED' }
+  expect(batch).toMatchObject({ status: 200, body: { results: [denied, denied] } })
+  const other = await edge.operator.post<{ id: string; token: string }>('/v1/tokens', { role: 'operator', source: 'o' })
+  const second = edge.client(other.body.token)
+  const before = edge.head
+  const halt = await decidedAfter(
+    () => edge.operator.send('DELETE', `/v1/tokens/${other.body.id}`),
+    () => second.post('/v1/halt', { reason: 'too late' }),
+  )
+  expect(halt.body).toMatchObject(denied)
+  expect(halt.headers['www-authenticate']).toBe('Bearer')
+  expect(edge.head).toBe(before + 1)
+})
+
 test('a token lasts as many days as it was given', async () => {
   const { body } = await edge.operator.post<{ expiresAt: string }>('/v1/tokens', {
     role: 'emitter',
@@ -151,6 +230,27 @@ test('a token lasts as many days as it was given', async () => {
   const days = (Date.parse(body.expiresAt) - Date.now()) / 86_400_000
   expect(days).toBeGreaterThan(1.99)
   expect(days).toBeLessThanOrEqual(2)
+})
+
+test('a token opens everything of its role until the instant at which it expires, by the clock of the records', async () => {
+  const { body } = await edge.operator.post<{ token: string; expiresAt: string }>('/v1/tokens', {
+    role: 'auditor',
+    source: 's',
+    expiresInDays: 1,
+  })
+  const client = edge.client(body.token)
+  const { service } = edge
+  const { at } = service
+  const statusAt = async (instant: string) => {
+    service.at = () => instant
+    try {
+      return (await client.get('/v1/ledger')).status
+    } finally {
+      service.at = at
+    }
+  }
+  expect(await statusAt(new Date(Date.parse(body.expiresAt) - 1).toISOString())).toBe(200)
+  expect(await statusAt(body.expiresAt)).toBe(401)
 })
 
 test('approvers make approvers, operators all others', async () => {

@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest'
+import type { Outcome } from '../../src/application/ledger.js'
 import type { Actor } from '../../src/budget/commands.js'
+import type { EventType } from '../../src/budget/events.js'
 import { firstOf, forged, type LooseRecord } from '../support/forge.js'
-import { approver, operator, Scenario, trainer } from '../support/scenario.js'
+import { approver, messageAt, operator, Scenario, trainer } from '../support/scenario.js'
 import { verifiedLines } from '../support/verified.js'
 import { wholeLog } from '../support/whole-log.js'
 
 const lines = wholeLog().then((ledger) => ledger.lines())
+
+const HTTP = { kind: 'http' } as const
+const MESSAGE = { ...messageAt(12), topic: 'others' }
 
 /** Who is said to have asked for what. */
 const IMPOSTORS: readonly (readonly [type: string, by: string, cause: string])[] = [
@@ -35,6 +40,31 @@ const IMPOSTORS: readonly (readonly [type: string, by: string, cause: string])[]
   ['TokenCreated', 'system:cli', 'http'],
   ['TokenCreated', 'system:nobody', 'cli'],
   ['TokenRevoked', 'approver:approver', 'http'],
+  ['SpendAccepted', 'emitter:trainer', 'cli'],
+  ['PolicySet', 'operator:operator', 'kafka'],
+  ['PolicySet', 'emitter:trainer', 'kafka'],
+  ['PolicyApproved', 'approver:approver', 'kafka'],
+  ['Halted', 'operator:operator', 'kafka'],
+  ['TokenCreated', 'operator:operator', 'kafka'],
+  ['TokenRevoked', 'operator:operator', 'kafka'],
+  ['ClockConfirmed', 'operator:operator', 'kafka'],
+  ['ReservationExpired', 'system:ledger', 'kafka'],
+  ['LedgerOpened', 'system:ledger', 'kafka'],
+  ['SpendAccepted', 'operator:trainer', 'kafka'],
+  ['SpendAccepted', 'emitter', 'kafka'],
+  ['RequestInvalid', 'emitter:trainer', 'http'],
+  ['RequestInvalid', 'system:ledger', 'kafka'],
+  ['MessageQuarantined', 'emitter:trainer', 'kafka'],
+  ['MessageQuarantined', 'system:ledger', 'system'],
+  ['MessageQuarantined', 'operator:operator', 'http'],
+  ['QuarantineDismissalProposed', 'approver:approver', 'http'],
+  ['QuarantineDismissed', 'operator:operator', 'http'],
+  ['OffsetsRecorded', 'emitter:trainer', 'kafka'],
+  ['OffsetsRecorded', 'operator:operator', 'http'],
+  ['TopicResetProposed', 'approver:approver', 'http'],
+  ['TopicResetApproved', 'operator:operator', 'http'],
+  ['GapDeclared', 'operator:operator', 'http'],
+  ['SpendPart', 'approver:approver', 'http'],
 ]
 
 test.each(IMPOSTORS)('a %s by %s is found at its record', async (type, by, cause) => {
@@ -43,7 +73,7 @@ test.each(IMPOSTORS)('a %s by %s is found at its record', async (type, by, cause
     const record = firstOf(records, type)
     seq = records.indexOf(record)
     record.by = by
-    record.cause = { kind: cause }
+    record.cause = cause === 'kafka' ? { ...MESSAGE } : { kind: cause }
   })
   const { fault } = verifiedLines(bytes)
   expect(fault, fault?.message).toMatchObject({ code: 'NOT_AUTHORISED', seq })
@@ -102,7 +132,7 @@ test('an approval by another token than that of who asked is found', async () =>
   expect(verifiedLines(bytes).fault).toMatchObject({ code: 'NOT_AUTHORISED' })
 })
 
-const ROLES: readonly (readonly [role: string, actor: Actor, act: (ledger: Scenario) => Promise<unknown>])[] = [
+const ROLES: readonly (readonly [role: string, actor: Actor, act: (ledger: Scenario) => Promise<Outcome>])[] = [
   ['emitter', trainer, (ledger) => ledger.spend({ id: 's', unit: 'u', mechanism: 'declared_pure', epsilon: '0.1' })],
   ['operator', operator, (ledger) => ledger.halt()],
   [
@@ -110,41 +140,137 @@ const ROLES: readonly (readonly [role: string, actor: Actor, act: (ledger: Scena
     approver,
     async (ledger) => {
       await ledger.policy({ id: 'person', scope: ['unit'], epsilon: '2' }, 1)
-      await ledger.approve('person', 2)
+      return ledger.approve('person', 2)
     },
   ],
 ]
 
-test.each(ROLES)('what an %s asks for after the only token is revoked is found', async (_, actor, act) => {
+/** A ledger with one policy. */
+const begun = async (): Promise<Scenario> => {
   const ledger = await Scenario.open()
   await ledger.policy({ id: 'person', scope: ['unit'], epsilon: '1' })
-  await ledger.revoke(actor.token)
-  await act(ledger.pass(11))
-  const { fault } = verifiedLines(await ledger.bytes())
-  expect(fault?.code).toMatch(/^(NOT_AUTHORISED|APPROVAL_INVALID)$/)
-  expect(fault?.seq).toBe((await ledger.lines()).length - 1)
-})
+  return ledger.pass(60)
+}
 
-test.each(ROLES)('another token of the same %s goes on', async (_, actor, act) => {
-  const ledger = await Scenario.open()
-  await ledger.policy({ id: 'person', scope: ['unit'], epsilon: '1' })
-  await ledger.token({ ...actor, token: 'second' })
-  await ledger.revoke('emitter-1')
-  await act(ledger.pass(11))
+test.each(ROLES)('once the only token is revoked, the service records nothing for an %s', async (_, actor, act) => {
+  const ledger = await begun()
+  await ledger.revoke(actor.token)
+  expect(await act(ledger)).toMatchObject({ kind: 'rejected', code: 'UNAUTHENTICATED' })
   expect(verifiedLines(await ledger.bytes()).fault).toBeUndefined()
 })
 
-test('a spend with a token that expired is found, and one that waited for its costs is not', async () => {
-  const ledger = await Scenario.open()
-  await ledger.policy({ id: 'person', scope: ['unit'], epsilon: '1' })
-  await ledger.pass(60).spend({ id: 's', unit: 'u', mechanism: 'declared_pure', epsilon: '0.1' })
+const later = (at: string, ms: number): string => new Date(Date.parse(at) + ms).toISOString()
+
+test.each(ROLES)('what an %s asked for is found where the only token was revoked before', async (_, actor, act) => {
+  const ledger = await begun()
+  await act(ledger)
+  await ledger.revoke(actor.token)
+  // The revocation comes first, and what was asked for at the same instant, or so many milliseconds later.
+  for (const ms of [0, 1, 9_999]) {
+    const bytes = forged(await ledger.lines(), (records) => {
+      const [revoked] = records.splice(-1)
+      records.splice(-1, 0, revoked!)
+      const last = records.at(-1)!
+      last.at = later(last.at, ms)
+    })
+    const { fault } = verifiedLines(bytes)
+    expect(fault).toMatchObject({ code: 'NOT_AUTHORISED', seq: (await ledger.lines()).length - 1 })
+  }
+  expect(verifiedLines(await ledger.bytes()).fault).toBeUndefined()
+})
+
+test.each(ROLES)('another token of the same %s goes on', async (_, actor, act) => {
+  const ledger = await begun()
+  const second = { ...actor, token: 'second' }
+  await ledger.token(second)
+  await ledger.revoke(actor.token)
+  expect(await act(ledger)).toMatchObject({ code: 'UNAUTHENTICATED' })
+  const wire = { id: 's', unit: 'u', mechanism: 'declared_pure', epsilon: '0.1' }
+  const outcome =
+    actor === trainer
+      ? await ledger.spend(wire, second)
+      : actor === operator
+        ? await ledger.submit({ kind: 'halt', actor: second, cause: HTTP, scope: null, reason: 'a drill' })
+        : await ledger.submit({ kind: 'approve-policy', actor: second, cause: HTTP, id: 'person', version: 2 })
+  expect(outcome).toMatchObject({ kind: 'answered' })
+  expect(verifiedLines(await ledger.bytes()).fault).toBeUndefined()
+})
+
+test.each(ROLES)('what an %s asked for is found from the instant at which the token expired', async (role, _, act) => {
+  const ledger = await begun()
+  await act(ledger)
+  const { at } = JSON.parse((await ledger.lines()).at(-1) ?? '')
   const expiring = async (expiresAt: string) =>
     verifiedLines(
       forged(await ledger.lines(), (records) => {
-        firstOf(records, 'TokenCreated', ({ role }) => role === 'emitter').data.expiresAt = expiresAt
+        firstOf(records, 'TokenCreated', (data) => data.role === role).data.expiresAt = expiresAt
       }),
     ).fault
-  const at = Date.parse(JSON.parse((await ledger.lines()).at(-1) ?? '').at)
-  expect(await expiring(new Date(at - 9_999).toISOString())).toBeUndefined()
-  expect(await expiring(new Date(at - 10_000).toISOString())).toMatchObject({ code: 'NOT_AUTHORISED', seq: 5 })
+  expect(await expiring(later(at, 1))).toBeUndefined()
+  for (const ms of [0, -1]) {
+    expect(await expiring(later(at, ms))).toMatchObject({
+      code: 'NOT_AUTHORISED',
+      seq: (await ledger.lines()).length - 1,
+    })
+  }
+})
+
+/** A log of everything that an emitter may ask for, as if it had come from a topic. */
+const fromTopic = async (change: (records: LooseRecord[]) => void = () => undefined) =>
+  verifiedLines(
+    forged(await lines, (records) => {
+      // No token of the source ever was: a topic needs none.
+      const token = firstOf(records, 'TokenCreated', ({ role }) => role === 'emitter')
+      token.data.source = 'somebody else'
+      let offset = 0
+      for (const record of records.filter(({ by, cause }) => by === 'emitter:trainer' && cause['kind'] === 'http')) {
+        record.cause = { ...messageAt(offset), topic: 'others' }
+        if (record.type !== 'SpendPart') offset++
+      }
+      change(records)
+    }),
+  )
+
+const EMITTED: readonly EventType[] = [
+  'SpendPart',
+  'SpendAccepted',
+  'SpendRefused',
+  'SpendReported',
+  'ReservationOpened',
+  'ReservationRefused',
+  'ReservationSettled',
+  'ReservationReleased',
+]
+
+test('what came from a topic needs no token, but the source of its message', async () => {
+  const { fault, replay } = await fromTopic()
+  expect(fault).toBeUndefined()
+  expect(replay.tally.kafkaRecords).toBeGreaterThan(8)
+  for (const type of EMITTED) {
+    const other = await fromTopic((records) => void Object.assign(firstOf(records, type), { by: 'emitter:other' }))
+    expect(other.fault?.code, type).toBe('SOURCE_MISMATCH')
+  }
+  const overHttp = await fromTopic((records) => void Object.assign(firstOf(records, 'SpendAccepted'), { cause: HTTP }))
+  expect(overHttp.fault).toMatchObject({ code: 'NOT_AUTHORISED' })
+})
+
+test('an operator may charge what a message spent, of however many units', async () => {
+  const ledger = await begun()
+  const units = Array.from({ length: 120 }, (_, index) => `many-${index}`)
+  const seq = await ledger.quarantine(messageAt(0))
+  const wire = { id: 'q', units, mechanism: 'declared_pure', epsilon: '0.1' }
+  const outcome = await ledger.chargeQuarantined(seq, wire)
+  expect(outcome).toMatchObject({ kind: 'answered', event: { type: 'SpendReported' } })
+  expect(verifiedLines(await ledger.bytes()).fault).toBeUndefined()
+  const bytes = forged(await ledger.lines(), (records) => {
+    for (const record of records) if (record.data.id === 'q') record.by = 'emitter:trainer'
+  })
+  expect(verifiedLines(bytes).fault).toMatchObject({ code: 'NOT_AUTHORISED' })
+})
+
+test('units that an operator named are in no decision of an emitter', async () => {
+  const bytes = forged(await lines, (records) => {
+    firstOf(records, 'SpendPart').by = 'operator:operator'
+  })
+  expect(verifiedLines(bytes).fault).toMatchObject({ code: 'CAUSE_INVALID' })
 })

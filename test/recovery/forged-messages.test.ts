@@ -70,7 +70,7 @@ const FORGERIES: readonly Forgery[] = [
   ],
   [
     'a halt by a message',
-    'CAUSE_INVALID',
+    'NOT_AUTHORISED',
     (records) => {
       const record = firstOf(records, 'Halted')
       record.cause = answerTo(records, 0).cause
@@ -79,7 +79,7 @@ const FORGERIES: readonly Forgery[] = [
   ],
   [
     'an invalid request over HTTP',
-    'CAUSE_INVALID',
+    'NOT_AUTHORISED',
     (records) => {
       const record = firstOf(records, 'RequestInvalid')
       record.cause = { kind: 'http' }
@@ -160,7 +160,7 @@ const FORGERIES: readonly Forgery[] = [
   ],
   [
     'a quarantined message that a message resolves',
-    'CAUSE_INVALID',
+    'NOT_AUTHORISED',
     (records) => {
       const record = firstOf(records, 'SpendReported', ({ quarantined }) => quarantined !== undefined)
       record.cause = { ...answerTo(records, 9).cause, offset: '30' }

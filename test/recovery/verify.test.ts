@@ -87,12 +87,12 @@ test('noise that was used twice is a violation; after a release it may be used',
 test('parts without their decision charge nothing, and are noticed', async () => {
   const ledger = await wholeLog()
   const bytes = forged(await ledger.lines(), (records) => {
-    const part = records.find(({ type }) => type === 'SpendPart')
-    const last = records.at(-1)
-    if (part === undefined || last === undefined) return
-    const { at, epoch } = last
-    records.push({ ...part, at, epoch, data: { ...part.data, id: 'lost' } })
-    records.push({ ...firstOf(records, 'ClockConfirmed'), at, epoch })
+    const part = firstOf(records, 'SpendPart')
+    const confirmed = firstOf(records, 'ClockConfirmed')
+    // Before the emitter's token is revoked.
+    const end = records.indexOf(firstOf(records, 'TokenRevoked'))
+    const { at } = records[end]!
+    records.splice(end, 0, { ...part, at, data: { ...part.data, id: 'lost' } }, { ...confirmed, at })
   })
   const { fault, replay } = verifiedLines(bytes)
   expect(fault).toBeUndefined()

@@ -97,8 +97,8 @@ export class Scenario {
     return this
   }
 
-  token({ token, role, source }: Actor): Promise<Outcome> {
-    const created = { token, role: role as TokenCreated['role'], source, hash: hashOfToken, expiresAt: null }
+  token({ token, role, source }: Actor, expiresAt: string | null = null): Promise<Outcome> {
+    const created = { token, role: role as TokenCreated['role'], source, hash: hashOfToken, expiresAt }
     return this.submit({ kind: 'create-token', ...onDirectory, created })
   }
 
@@ -117,6 +117,11 @@ export class Scenario {
 
   approve(id: string, version: number): Promise<Outcome> {
     return this.submit({ kind: 'approve-policy', actor: approver, cause, id, version })
+  }
+
+  /** The instant that a record would get now. */
+  get at(): string {
+    return this.#timeKeeper.peek()
   }
 
   spend(wire: JsonObject, actor = trainer, by: Cause = cause): Promise<Outcome> {
@@ -144,11 +149,11 @@ export class Scenario {
   }
 
   /** What an operator found out that a quarantined message had spent. */
-  async chargeQuarantined(quarantined: number, wire: JsonObject): Promise<Outcome> {
+  async chargeQuarantined(quarantined: number, wire: JsonObject, actor = operator): Promise<Outcome> {
     const request = parseRequest('report', wire, trainer.source)
     const rows = rowsFor(this.state.registry.active, request.attributes)
     const costs = exactCosts(request.release, rows)
-    return this.submit({ kind: 'report', actor: operator, cause, request: { ...request, costs }, quarantined })
+    return this.submit({ kind: 'report', actor, cause, request: { ...request, costs }, quarantined })
   }
 
   /** It was no spend, say an operator and an approver. */
