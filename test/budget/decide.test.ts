@@ -170,9 +170,12 @@ test('a report is recorded even beyond a cap, and is a violation of a guarantee 
   expect(
     recorded(ledger.request('report', { id: '1', unit: 'u', ...pure('0.5') }), 'SpendReported').violations,
   ).toEqual([])
+  const { registry } = ledger.state
   const beyond = recorded(ledger.request('report', { id: '2', unit: 'u', ...pure('0.6') }), 'SpendReported')
   expect(beyond.violations.map(({ policy }) => policy)).toEqual(['g'])
   expect(ledger.state.violations({ limit: 9 })).toEqual([ledger.log.length - 1])
+  // There may be many: what is copied whole with each change of it must not hold them.
+  expect(ledger.state.registry).toBe(registry)
 })
 
 test('an infinite report spends a budget out, whatever its sum says', () => {
