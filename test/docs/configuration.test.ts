@@ -21,7 +21,7 @@ test('the page has every setting of the program with its default and its range, 
 })
 
 test('the page has every variable that the program reads', () => {
-  const sources = ['src/configuration.ts', 'src/cli/token.ts']
+  const sources = ['src/configuration.ts', 'src/kafka/settings.ts', 'src/cli/token.ts']
   const read = new Set(
     sources.flatMap(
       (path) =>
