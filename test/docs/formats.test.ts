@@ -6,6 +6,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { answerOf } from '../../src/budget/answer.js'
 import { eventOf } from '../../src/budget/event-of.js'
 import { emptyRegistry } from '../../src/budget/registry.js'
+import { messageDigest } from '../../src/kafka/message-digest.js'
 import type { Block } from '../../src/ledger/block.js'
 import { canonicalJson } from '../../src/ledger/canonical.js'
 import { MerkleTree } from '../../src/ledger/merkle.js'
@@ -13,8 +14,9 @@ import type { JsonObject } from '../../src/ledger/record.js'
 import { signingKeyFrom } from '../../src/ledger/signing.js'
 import { openProof, proofOf, proofText } from '../../src/recovery/proof.js'
 import { type Verification, Verifier } from '../../src/recovery/verify.js'
+import { received } from '../support/client-wire.js'
 import { type Example, LEDGER, run } from './example-ledger.js'
-import { exampleProblem, pretty } from './markdown.js'
+import { codeBlocks, exampleProblem, pretty, readPage, sectionNamed } from './markdown.js'
 
 const PAGE = 'formats.md'
 const SIGNING = signingKeyFrom(new Uint8Array(32).fill(7))
@@ -69,6 +71,21 @@ test('a shell computes the same leaf, by the command in the page', () => {
     rmSync(folder, { recursive: true })
   }
 })
+
+test('the digest of the message in the page is the one that its record would have', () => {
+  const [text = ''] = codeBlocks(sectionNamed(readPage(PAGE), 3, 'Digest of a message').text, 'json message')
+  const { timestamp, key, value, headers } = JSON.parse(text) as MessageShown
+  const list = headers.map(([name, one]) => [name, Buffer.from(one)] as const)
+  const message = received({ timestamp, key: Buffer.from(key), value: Buffer.from(value), headers: list })
+  expect(problem('Digest of a message', 'text digest', messageDigest(message))).toBeUndefined()
+})
+
+interface MessageShown {
+  readonly timestamp: string
+  readonly key: string
+  readonly value: string
+  readonly headers: readonly (readonly [name: string, value: string])[]
+}
 
 test('the block in the page is one that the program writes', () => {
   const block = blocks.find(({ first, last }) => last > first)

@@ -157,6 +157,15 @@ test('names that every object inherits are no attributes, as headers and as memb
   expect(reading(structured(SPEND, {}, raw(text)))).toMatchObject({ kind: 'unreadable', reason: 'ATTRIBUTE_MISSING' })
 })
 
+test('what a headers object inherits is no header, whatever it is', () => {
+  const message = received(binary(SPEND))
+  const headers = Object.assign(Object.create({ ce_subject: Buffer.from('inherited') }), message.headers) as object
+  expect(readCloudEvent({ ...message, headers: headers as Record<string, unknown> })).toEqual({
+    kind: 'event',
+    event: SPEND,
+  })
+})
+
 test('long texts cost no more than their length', () => {
   const long = 'x'.repeat(1_000_000)
   const types = [

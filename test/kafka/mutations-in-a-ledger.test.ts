@@ -10,6 +10,7 @@ import { recordsOf } from '../../src/ledger/block.js'
 import { decodeRecord, type LedgerRecord } from '../../src/ledger/record.js'
 import { received, type Stored } from '../support/client-wire.js'
 import { LedgerProcess } from '../support/ledger-process.js'
+import { verifiedBlocks } from '../support/verified.js'
 import { mutated, valid } from './mutated.js'
 
 /** Lists of a hundred messages and more. */
@@ -52,7 +53,7 @@ const recordsIn = async (store: MemoryStore): Promise<readonly LedgerRecord[]> =
   return records
 }
 
-test('for every list of mutated messages, a ledger has one record for each, or gives its first answer again', {
+test('for every list of mutated messages, a ledger has one record for each, or gives its first answer again, and verifies', {
   timeout: 600_000,
 }, async () => {
   const kinds = new Set<string>()
@@ -69,6 +70,7 @@ test('for every list of mutated messages, a ledger has one record for each, or g
       const offsets = caused.map(({ cause }) => cause.kind === 'kafka' && Number(cause.offset))
       expect(offsets).toEqual(fates.flatMap((fate, offset) => (fate === 'decided' ? [offset] : [])))
       expect(fates.filter((fate) => fate !== 'decided' && fate !== 'repeated')).toEqual([])
+      expect((await verifiedBlocks(store)).fault).toBeUndefined()
       for (const { type } of caused) kinds.add(type)
     }),
     { numRuns: RUNS, endOnFailure: true },
