@@ -2,7 +2,7 @@ import { AccountingError } from '../accounting/errors.js'
 import { Fields } from '../accounting/fields.js'
 import { parseRelease, type Release, withCount } from '../accounting/release.js'
 import type { Row } from '../accounting/units.js'
-import type { Actor, Command, Report } from '../budget/commands.js'
+import type { Actor, Command } from '../budget/commands.js'
 import { type Prior, type Rejection, reject } from '../budget/context.js'
 import type { Costs } from '../budget/costs.js'
 import { nameFrom, reasonFrom } from '../budget/names.js'
@@ -29,9 +29,6 @@ export abstract class CostSource {
 /** Makes a command, anew at each try: the policies may have changed, and with them the rows that need a cost. */
 export type Ask = () => Command | Promise<Command>
 
-/** What a report is about, where it is more than what its body says. */
-export type ReportFacts = Pick<Report, 'quarantined' | 'undecided'>
-
 export interface AskingParts {
   readonly state: BudgetState
   readonly costs: CostSource
@@ -51,14 +48,15 @@ export class Asking {
     })
   }
 
-  /** A spend of any kind that is charged like a report, in the name of `source`. @throws AccountingError */
-  report(request: ParsedRequest, facts: ReportFacts, actor: Actor, cause: Cause): Ask {
+  /** What a quarantined message had spent, in the name of `source`. @throws AccountingError */
+  quarantined(quarantined: number, source: string, wire: unknown, actor: Actor, cause: Cause): Ask {
+    const request = parseRequest('report', wire, source)
     return this.#asking(request, (costs) => ({
       kind: 'report',
       actor,
       cause,
       request: { ...request, costs },
-      ...facts,
+      quarantined,
     }))
   }
 

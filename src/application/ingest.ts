@@ -12,7 +12,6 @@ import {
   problemOfRequest,
   type RequestProblem,
 } from '../budget/problems.js'
-import { parseRequest } from '../budget/request.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { JsonObject, KafkaCause } from '../ledger/record.js'
 import type { Writer } from '../ledger/writer.js'
@@ -29,8 +28,6 @@ export interface ChargingMessage {
   /** The body of the HTTP request of the same name, with the CloudEvent's id as `id`. */
   readonly wire: JsonObject
   readonly cause: KafkaCause
-  /** A spend or reservation whose first decision was lost with a stale copy: charged like a report, room or not. */
-  readonly undecided?: true
 }
 
 export interface ClosingMessage {
@@ -63,7 +60,10 @@ export type IngestOutcome =
   | { readonly kind: 'repeated'; readonly answered: Answered }
   /** The message itself was handled before. */
   | { readonly kind: 'passed' }
-  /** A report that can never be accounted: to be kept on the dead-letter topic, then brought again as quarantined. */
+  /**
+   * A report, or a spend whose first decision was lost, that can never be accounted: to be kept on the dead-letter topic,
+   * then brought again as quarantined.
+   */
   | { readonly kind: 'report-rejected'; readonly rejection: RequestProblem }
   /** Not now: to be brought again later. */
   | { readonly kind: 'waiting'; readonly code: string; readonly detail: string }
@@ -169,14 +169,8 @@ export class Ingestion {
       case 'release':
         return this.asking.release(item.id, item.wire, emitterFrom(item), cause)
       default:
-        return this.#charging(item)
+        return this.asking.request(item.request, item.wire, emitterFrom(item), cause)()
     }
-  }
-
-  #charging({ request, source, wire, cause, undecided }: ChargingMessage): Command | Promise<Command> {
-    const actor = emitterFrom({ source })
-    if (undecided === undefined || request === 'report') return this.asking.request(request, wire, actor, cause)()
-    return this.asking.report(parseRequest(request, wire, source), { undecided }, actor, cause)()
   }
 
   /** What an answer means for its message; undefined where it is not the last word. */

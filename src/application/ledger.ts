@@ -73,7 +73,7 @@ export class Ledger {
     actor: Actor,
     cause: Cause,
   ): Promise<Outcome> {
-    return this.#settle(this.#asking.report(parseRequest('report', wire, source), { quarantined }, actor, cause))
+    return this.#settle(this.#asking.quarantined(quarantined, source, wire, actor, cause))
   }
 
   /** What a spend would meet now; changes nothing. */

@@ -14,6 +14,7 @@ import type {
 } from './events.js'
 import type { Policy } from './policy.js'
 import { problemDocument, REQUEST_PROBLEMS, type RequestProblemCode } from './problems.js'
+import { refusalOf } from './refusal.js'
 import { policyVersion, type Registry } from './registry.js'
 
 /**
@@ -29,14 +30,15 @@ export const answerOf = (
   registry: Registry,
 ): JsonObject | undefined => {
   const facts = { receipt: { ...receipt } }
+  const refused = refusalOf(event)
+  if (refused !== undefined) {
+    return { decision: 'refused', ...refusedFacts(refused, registry), ...facts, ...extraFacts(event) }
+  }
   switch (event.type) {
     case 'SpendAccepted':
     case 'ReservationOpened':
     case 'SpendReported':
       return { decision: 'accepted', ...acceptedFacts(event.data, parts, registry), ...facts, ...extraFacts(event) }
-    case 'SpendRefused':
-    case 'ReservationRefused':
-      return { decision: 'refused', ...refusedFacts(event.data, registry), ...facts }
     case 'ReservationSettled':
       return { decision: 'accepted', state: 'settled', id: event.data.id, source: event.data.source, ...facts }
     case 'ReservationReleased':
@@ -60,7 +62,8 @@ const invalidFacts = ({ source, id, status, code, detail, errors }: RequestInval
 
 const extraFacts = (event: BudgetEvent): JsonObject => {
   if (event.type === 'ReservationOpened') return { expiresAt: event.data.expiresAt }
-  return event.type === 'SpendReported' ? { violation: event.data.violations.length > 0 } : {}
+  if (event.type !== 'SpendReported') return {}
+  return event.data.undecided ? { undecided: true } : { violation: event.data.violations.length > 0 }
 }
 
 const acceptedFacts = (data: SpendAccepted, parts: readonly SpendPart[], registry: Registry): JsonObject => {

@@ -52,8 +52,6 @@ export interface Report extends Asked {
   readonly request: SpendRequest
   /** The record of the quarantined message that an operator resolves with it. */
   readonly quarantined?: number
-  /** A spend or reservation whose first decision was lost: charged like a report. */
-  readonly undecided?: true
 }
 
 export interface Reserve extends Asked {

@@ -2,7 +2,7 @@ import type { Cost } from '../accounting/units.js'
 import { admits, balanceIn, isInfinite, largestCount } from './admission.js'
 import { type Balance, reserve, spend } from './balance.js'
 import { alignedCosts, amountsOf, coversRows, sumsText } from './charges.js'
-import type { Report, Reserve, Spend, SpendRequest } from './commands.js'
+import type { Command as BudgetCommand, Report, Reserve, Spend, SpendRequest } from './commands.js'
 import {
   type DecisionContext,
   type Prior,
@@ -18,6 +18,8 @@ import type { BudgetAfter, BudgetEvent, Charge, FailingBudget, Request, SpendAcc
 import { haltOf } from './halts.js'
 import { fitsInline, splitIntoParts } from './parts.js'
 import type { Policy } from './policy.js'
+import { isUndecided } from './registry.js'
+import type { BudgetState } from './state.js'
 import { type Target, targetsOf } from './targets.js'
 import { secondsAfter, windowOf } from './window.js'
 
@@ -44,7 +46,7 @@ interface ChargedPolicy {
 
 /**
  * Decides one spend, reservation or report over all budgets that it touches: all or nothing, or without the units
- * that cannot pay where the request says `drop`.
+ * that cannot pay where the request says `drop`. What may have been permitted by a lost record is charged like a report.
  */
 export const decideSpend = (state: Draft, command: Command, context: DecisionContext): Verdict => {
   const { request } = command
@@ -52,9 +54,11 @@ export const decideSpend = (state: Draft, command: Command, context: DecisionCon
   if (repeat !== undefined) return repeat
   const targets = targetsOf(state.registry.active, request.attributes)
   if ('kind' in targets) return targets
-  const problem = unavailable(state, command, targets, context)
+  const undecided = isUndecidedSpend(state, command)
+  const problem = unavailable(state, undecided ? asReport(command) : command, targets, context)
   if (problem !== undefined) return problem
   const touched = targets.flatMap((target) => touch(state, target, request, context.at))
+  if (undecided) return reported({ ...asReport(command), undecided }, touched)
   return command.kind === 'report' ? reported(command, touched) : answered(command, touched, context)
 }
 
@@ -70,6 +74,17 @@ const repeated = (state: Draft, command: Command, { prior }: DecisionContext): V
     )
   }
   return state.answered('request', request.attributes.source, request.id) ? { kind: 'in-flight' } : undefined
+}
+
+/** Whether a lost record may have permitted this: then it may have happened, and is charged whether there is room or not. */
+export const isUndecidedSpend = (state: BudgetState, { kind, cause }: BudgetCommand): boolean =>
+  (kind === 'spend' || kind === 'reserve') && cause.kind === 'kafka' && isUndecided(state.registry, cause)
+
+const asReport = ({ actor, cause, request }: Command): Report => ({ kind: 'report', actor, cause, request })
+
+/** A report, or what is charged like one. */
+interface Reported extends Report {
+  readonly undecided?: true
 }
 
 const quarantinedBy = (command: Command): number | undefined =>
@@ -161,7 +176,7 @@ const answered = (command: Spend | Reserve, touched: readonly Touched[], context
   )
 }
 
-const reported = ({ request, quarantined, undecided }: Report, touched: readonly Touched[]): Verdict => {
+const reported = ({ request, quarantined, undecided }: Reported, touched: readonly Touched[]): Verdict => {
   const beyond = touched.filter(
     ({ charge, admitted }) =>
       !admitted && charge.policy.role === 'guarantee' && charge.costs.some((cost) => cost !== 0n),

@@ -129,7 +129,7 @@ export interface SpendReported extends SpendAccepted {
   readonly violations: readonly FailingBudget[]
   /** The quarantined message that this resolves: an operator found out what it had spent. */
   readonly quarantined?: number
-  /** A spend or reservation whose first decision was lost: charged, because it may have been a permit. */
+  /** A spend or reservation whose first decision was lost with a stale copy: charged, because it may have been a permit. */
   readonly undecided?: true
 }
 
@@ -281,4 +281,14 @@ export interface GapDeclared {
   /** `from` - 1 where none is lost. */
   readonly to: number
   readonly reason: string
+  /** Messages that may have been decided by the lost records. */
+  readonly undecided?: readonly UndecidedMessages[]
+}
+
+/** Spends and reservations of one partition, from where the ledger stands, whose first decision nobody knows. */
+export interface UndecidedMessages {
+  readonly topic: string
+  readonly partition: number
+  /** Offset of the first message that is not among them, a decimal string. */
+  readonly before: string
 }

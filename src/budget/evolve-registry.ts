@@ -80,12 +80,21 @@ export const evolveRegistry = (registry: Registry, event: RegistryEvent, place: 
     case 'TopicResetProposed':
       return withReset(registry, { ...event.data, approvedBy: null, seq: place.seq })
     case 'TopicResetApproved': {
-      const { topic, partition, approvedBy } = event.data
-      const proposal = waitingReset(registry, topic, partition)
-      return proposal === undefined ? registry : withReset(registry, { ...proposal, approvedBy, seq: place.seq })
+      const { topic, partition, from, to, approvedBy } = event.data
+      // What comes again under old offsets are other messages, or was handled before.
+      const left = BigInt(to) < BigInt(from) ? withoutUndecided(registry, [event.data]) : registry
+      const proposal = waitingReset(left, topic, partition)
+      return proposal === undefined ? left : withReset(left, { ...proposal, approvedBy, seq: place.seq })
     }
-    case 'GapDeclared':
-      return { ...registry, gaps: [...registry.gaps, { ...event.data, seq: place.seq }] }
+    case 'GapDeclared': {
+      const { undecided = [], ...gap } = event.data
+      const kept = withoutUndecided(registry, undecided)
+      return {
+        ...kept,
+        gaps: [...registry.gaps, { ...gap, seq: place.seq }],
+        undecided: [...kept.undecided, ...undecided],
+      }
+    }
     default:
       return unreachable(event)
   }
@@ -130,6 +139,16 @@ const withReset = (registry: Registry, reset: TopicReset): Registry => {
   const waiting = waitingReset(registry, reset.topic, reset.partition)
   return { ...registry, resets: [...registry.resets.filter((other) => other !== waiting), reset] }
 }
+
+const withoutUndecided = (
+  registry: Registry,
+  partitions: readonly { readonly topic: string; readonly partition: number }[],
+): Registry => ({
+  ...registry,
+  undecided: registry.undecided.filter(
+    ({ topic, partition }) => !partitions.some((one) => one.topic === topic && one.partition === partition),
+  ),
+})
 
 const haltOf = (data: Halted, place: Place): Halt => ({
   scope: data.scope as Match | null,

@@ -1,4 +1,5 @@
-import type { GapDeclared, TokenCreated, TopicResetProposed } from './events.js'
+import type { KafkaCause } from '../ledger/record.js'
+import type { GapDeclared, TokenCreated, TopicResetProposed, UndecidedMessages } from './events.js'
 import { type Match, type Policy, type PolicyVersion, preparePolicy } from './policy.js'
 
 /** Everything about one policy id, for ever: numbers are never given out twice. */
@@ -68,6 +69,8 @@ export interface Registry {
   /** One that waits for each partition at most, and all that were approved, oldest first. */
   readonly resets: readonly TopicReset[]
   readonly gaps: readonly Gap[]
+  /** One entry a partition at most. */
+  readonly undecided: readonly UndecidedMessages[]
 }
 
 export const emptyRegistry: Registry = {
@@ -78,6 +81,7 @@ export const emptyRegistry: Registry = {
   halts: [],
   resets: [],
   gaps: [],
+  undecided: [],
 }
 
 /** The version that holds, if it is this one: the common case, prepared once. */
@@ -100,3 +104,7 @@ export const lastHeld = (history: PolicyHistory | undefined): PolicyVersion | un
 /** The reset of a partition that nobody has approved yet. */
 export const waitingReset = ({ resets }: Registry, topic: string, partition: number): TopicReset | undefined =>
   resets.find((reset) => reset.approvedBy === null && reset.topic === topic && reset.partition === partition)
+
+/** Whether a message may have been decided by a record that is lost. */
+export const isUndecided = ({ undecided }: Registry, { topic, partition, offset }: KafkaCause): boolean =>
+  undecided.some((one) => one.topic === topic && one.partition === partition && BigInt(offset) < BigInt(one.before))

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { Ledger, Outcome } from '../application/ledger.js'
-import { refusalDocument } from '../budget/refusal.js'
+import { refusalDocument, refusalOf } from '../budget/refusal.js'
 import type { JsonObject } from '../ledger/record.js'
 import { problem, problemHeaders, problemOf, withErrors } from './problem.js'
 
@@ -19,10 +19,9 @@ export const replyOf = (outcome: Outcome, accepted: number, ledger: Ledger): Rep
   }
   const { event, replayed } = outcome
   const shown = ledger.shown(outcome)
-  if (event.type !== 'SpendRefused' && event.type !== 'ReservationRefused') {
-    return { status: accepted, body: shown, replayed }
-  }
-  const body = refusalDocument(event.data, shown)
+  const refused = refusalOf(event)
+  if (refused === undefined) return { status: accepted, body: shown, replayed }
+  const body = refusalDocument(refused, shown)
   return { status: body.status, body, replayed }
 }
 

@@ -2,7 +2,7 @@ import { answerOf } from '../budget/answer.js'
 import type { Prior } from '../budget/context.js'
 import { eventOf } from '../budget/event-of.js'
 import type { BudgetEvent, SpendPart } from '../budget/events.js'
-import { refusalDocument } from '../budget/refusal.js'
+import { refusalDocument, refusalOf } from '../budget/refusal.js'
 import type { Registry } from '../budget/registry.js'
 import type { JsonObject, Leaf, LedgerRecord } from '../ledger/record.js'
 import type { OutgoingMessage } from './wire-message.js'
@@ -76,8 +76,8 @@ const httpAnswer = (
 ): JsonObject | undefined => {
   const receipt = { ledger: registry.ledger, epoch: record.epoch, seq: record.seq, leaf }
   const facts = answerOf(event, parts, receipt, registry)
-  const isRefusal = event.type === 'SpendRefused' || event.type === 'ReservationRefused'
-  return isRefusal && facts !== undefined ? refusalDocument(event.data, facts) : facts
+  const refused = refusalOf(event)
+  return refused !== undefined && facts !== undefined ? refusalDocument(refused, facts) : facts
 }
 
 const unitOf = (event: BudgetEvent, { parts, opened }: DecisionRecord): string | undefined => {

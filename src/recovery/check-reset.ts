@@ -37,7 +37,11 @@ const checkFrom = (audit: Audit, data: TopicResetProposed | TopicResetApproved, 
 }
 
 /** Numbers are left out where an epoch begins, and nowhere else; which ones, the chain has checked. */
-export const checkGap = ({ from, to }: GapDeclared, epochBefore: number, place: RecordPlace): void => {
+export const checkGap = ({ from, to, undecided = [] }: GapDeclared, epochBefore: number, place: RecordPlace): void => {
+  for (const { topic, partition, before } of undecided) {
+    if (!isTopic(topic) || !isPartition(partition) || !isOffset(before))
+      fail('EVENT_MALFORMED', place, `it names messages before ${before} of ${partitionText({ topic, partition })}`)
+  }
   if (place.epoch > epochBefore) return
   fail(
     'GAP_INVALID',

@@ -1,6 +1,7 @@
 import type { BudgetEvent, SpendAccepted } from '../budget/events.js'
 import { haltOf } from '../budget/halts.js'
 import type { Policy } from '../budget/policy.js'
+import { isUndecided } from '../budget/registry.js'
 import { type Target, targetsOf } from '../budget/targets.js'
 import { secondsAfter } from '../budget/window.js'
 import { type Afterwards, type Audit, fail, type RecordPlace, reservedName } from './audit.js'
@@ -22,8 +23,7 @@ type SpendEvent = Extract<
 export const checkSpend = (audit: Audit, event: SpendEvent, place: RecordPlace): Afterwards | undefined => {
   const { data } = event
   const request = checkRequest(audit, kindOf(event), data, place)
-  if (event.type === 'SpendReported' && event.data.undecided !== undefined)
-    checkUndecided(audit, event.data.undecided, place)
+  checkUndecided(audit, event, place)
   const targets = targetsOf(audit.state.registry.active, request.parsed.attributes)
   if (event.type === 'SpendRefused' || event.type === 'ReservationRefused') {
     checkRefused(audit, event.data, request, 'kind' in targets ? [] : targets, place)
@@ -41,11 +41,22 @@ const kindOf = ({ type, data }: SpendEvent) => {
   return type === 'ReservationOpened' || type === 'ReservationRefused' ? 'reserve' : 'spend'
 }
 
-/** A decision is lost with a copy that was older than the topic, and a recovery says so before it charges. */
-const checkUndecided = (audit: Audit, undecided: unknown, place: RecordPlace): void => {
-  if (undecided !== true) fail('EVENT_MALFORMED', place, `it says that it is undecided: ${undecided}`)
-  if (place.cause.kind === 'kafka' && audit.state.registry.gaps.length > 0) return
-  fail('CAUSE_INVALID', place, 'it charges a message whose decision was lost, but no recovery was declared before it')
+/**
+ * A decision is lost with a copy that was older than the topic; the recovery says which messages that concerns. Each of
+ * them may have been a permit, so it is charged, whether there is room or not.
+ */
+const checkUndecided = (audit: Audit, { type, data }: SpendEvent, place: RecordPlace): void => {
+  const { cause } = place
+  const isLost = cause.kind === 'kafka' && isUndecided(audit.state.registry, cause)
+  if (type === 'SpendReported') {
+    const { undecided } = data
+    if (undecided !== undefined && undecided !== true)
+      fail('EVENT_MALFORMED', place, `it says that it is undecided: ${undecided}`)
+    if (undecided && !isLost)
+      fail('CAUSE_INVALID', place, 'it charges a message whose decision was lost, but no recovery names it')
+  } else if (isLost) {
+    fail('UNDECIDED_NOT_CHARGED', place, 'it decides a message that a lost record may have permitted')
+  }
 }
 
 const checkTaken = (

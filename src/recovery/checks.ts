@@ -231,7 +231,7 @@ const noise = ({ replay: { tally, noise: index } }: Verification): readonly (Par
 const budgets = ({ replay: { tally, notices } }: Verification): readonly (Part | Absent)[] => [
   {
     name: 'permits',
-    codes: ['PERMIT_BEYOND_CAP', 'PERMIT_BEYOND_QUOTA', 'PERMIT_WHILE_HALTED'],
+    codes: ['PERMIT_BEYOND_CAP', 'PERMIT_BEYOND_QUOTA', 'PERMIT_WHILE_HALTED', 'UNDECIDED_NOT_CHARGED'],
     detail: 'after every permit, each budget was within the cap in force at that record',
     figures: {
       permits: tally.permits,

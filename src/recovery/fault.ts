@@ -43,6 +43,7 @@ export type ReplayFaultCode =
   | 'QUARANTINE_INVALID'
   | 'RESET_INVALID'
   | 'GAP_INVALID'
+  | 'UNDECIDED_NOT_CHARGED'
 
 export type FaultCode = ChainFaultCode | ReplayFaultCode
 

@@ -1,4 +1,5 @@
 import { chainAt } from '../budget/catch-up.js'
+import type { GapDeclared } from '../budget/events.js'
 import { type Block, BlockBuilder, type Position, positionOf } from '../ledger/block.js'
 import { ChainCheck, ChainFault, type ChainState, GAP_DECLARED } from '../ledger/chain.js'
 import type { EventStore } from '../ledger/event-store.js'
@@ -75,11 +76,12 @@ const epochAfter = (rest: Remainder, ends: readonly PartitionEnd[], { stamp }: I
   const undecided = ends
     .filter(({ high }) => high > 0n)
     .map(({ topic, partition, high }) => ({ topic, partition, before: String(high) }))
+  const data: GapDeclared = { from: position.seq + 1, to: seq - 1, reason: REASON, undecided }
   builder.add({
     at: stamp(at),
     by: 'system:ledger',
     cause: { kind: 'system' },
-    data: { from: position.seq + 1, to: seq - 1, reason: REASON, undecided },
+    data,
     epoch: Math.max(epoch, rest.highestEpoch) + 1,
     type: GAP_DECLARED,
     v: 1,

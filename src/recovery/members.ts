@@ -43,7 +43,7 @@ const FORMS: { readonly [type in EventType]: Form } = {
   OffsetsRecorded: { must: ['topic', 'partition', 'next', 'digest'] },
   TopicResetProposed: { must: ['topic', 'partition', 'from', 'to', 'reason', 'proposedBy'] },
   TopicResetApproved: { must: ['topic', 'partition', 'from', 'to', 'approvedBy'] },
-  GapDeclared: { must: ['from', 'to', 'reason'] },
+  GapDeclared: { must: ['from', 'to', 'reason'], may: ['undecided'] },
 }
 
 const FAILING: Form = { must: ['policy', 'version', 'key', 'window', 'spent', 'reserved', 'requested'] }
@@ -69,6 +69,7 @@ const INNER: { readonly [name: string]: Form } = {
   failing: FAILING,
   violations: FAILING,
   errors: { must: ['pointer', 'detail'] },
+  undecided: { must: ['topic', 'partition', 'before'] },
   parts: { must: ['count', 'units', 'digest'] },
 }
 
@@ -79,12 +80,15 @@ const INNER: { readonly [name: string]: Form } = {
 export const checkMembers = ({ type, data }: BudgetEvent, place: RecordPlace): void => {
   checkForm(data, FORMS[type], type, place)
   for (const [name, value] of Object.entries(data)) {
-    const form = INNER[name]
+    const form = isFlag(type, name) ? undefined : INNER[name]
     if (form === undefined) continue
     if (Array.isArray(value)) for (const item of value) checkForm(item, form, `${type}'s ${name}`, place)
     else checkForm(value, form, `${type}'s ${name}`, place)
   }
 }
+
+/** The same name has two forms: a report is undecided, a gap lists messages that are. */
+const isFlag = (type: EventType, name: string): boolean => type === 'SpendReported' && name === 'undecided'
 
 const checkForm = (value: unknown, { must, may = [] }: Form, what: string, place: RecordPlace): void => {
   if (typeof value !== 'object' || value === null) {

@@ -6,13 +6,14 @@ import { SqliteStore } from '../../src/adapters/sqlite-store.js'
 import { LedgerState } from '../../src/adapters/state/ledger-state.js'
 import type { Ingest, IngestOutcome } from '../../src/application/ingest.js'
 import type { BudgetState } from '../../src/budget/state.js'
+import { replyOf } from '../../src/http/answer.js'
 import { BlockBuilder, recordsOf } from '../../src/ledger/block.js'
 import type { EventStore } from '../../src/ledger/event-store.js'
 import { decodeRecord, type JsonObject, type LedgerRecord } from '../../src/ledger/record.js'
 import { FaultyStore } from '../support/faulty-store.js'
 import { LedgerProcess } from '../support/ledger-process.js'
 import { NaiveState } from '../support/naive-state.js'
-import { trainer } from '../support/scenario.js'
+import { approver, operator, Scenario, trainer } from '../support/scenario.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 import { causeAt, messageOf, quarantineOf, type Said, SOURCE, said, TopicOracle, unitsOf } from './topic.js'
 
@@ -319,22 +320,91 @@ test('a spend whose record would be too large is invalid; such a report is given
   expect(outcomes.map(kindOf)).toEqual(['MessageQuarantined', 'RequestInvalid', 'MessageQuarantined'])
 })
 
-test('a lost decision is charged like a report: full, with the request’s own hash, so that a repeat finds it', async () => {
-  const { ledger, state } = await opened()
+/** A ledger after a recovery that lost the decisions of the messages before offset 3. */
+const recovered = async (): Promise<LedgerProcess> => {
+  const scenario = await Scenario.open()
+  await scenario.policy(PERSON)
+  await scenario.declareGap({ before: 3 })
+  return LedgerProcess.open(scenario.store)
+}
+
+test('what a lost record may have permitted is charged like a report, with the hash of what was asked', async () => {
+  const { ledger, state } = await recovered()
+  const wire = { ...spend('s'), epsilon: '0.9' }
   const reserve = { ...spend('r'), epsilon: '0.9', expiresInSeconds: 60 }
-  const undecided: readonly Ingest[] = [
-    { ...spendAt(0, { ...spend('s'), epsilon: '0.9' }), undecided: true } as Ingest,
-    { request: 'reserve', source: SOURCE, wire: reserve, cause: causeAt(1), undecided: true },
-  ]
-  const outcomes = await ledger.ingest(undecided)
-  expect(outcomes).toMatchObject([
-    { answered: { event: { type: 'SpendReported', data: { undecided: true, violations: [] } } } },
-    { answered: { event: { type: 'SpendReported', data: { undecided: true, violations: [{ policy: 'person' }] } } } },
+  const outcomes = await ledger.ingest([
+    spendAt(0, wire),
+    { request: 'reserve', source: SOURCE, wire: reserve, cause: causeAt(1) },
+    { ...spendAt(2, spend('p')), request: 'report' } as Ingest,
+    spendAt(3, spend('later')),
+    spendAt(4, wire),
   ])
-  expect(state.balance({ policy: 'person', generation: 1, key: 'u1' })?.spent.finite).toEqual([18n * 10n ** 14n, 0n])
-  const again = await ledger.ingest([spendAt(2, { ...spend('s'), epsilon: '0.9' })])
-  expect(again).toMatchObject([{ kind: 'repeated', answered: { event: { data: { undecided: true } } } }])
+  expect(outcomes.map(kindOf)).toEqual(['SpendReported', 'SpendReported', 'SpendReported', 'SpendRefused', 'repeated'])
+  const data = outcomes.flatMap((one) => (one.kind === 'decided' ? [one.answered.event.data] : []))
+  expect(data.slice(0, 3)).toMatchObject([
+    { undecided: true, violations: [] },
+    { undecided: true, violations: [{ policy: 'person' }] },
+    { violations: [{ policy: 'person' }] },
+  ])
+  expect(data[2]).not.toHaveProperty('undecided')
+  expect(state.balance({ policy: 'person', generation: 1, key: 'u1' })?.spent.finite).toEqual([19n * 10n ** 14n, 0n])
   expect(await ledger.request('reserve', reserve, trainer, http)).toMatchObject({ kind: 'answered', replayed: true })
+})
+
+test('the charge of a lost decision is a permit where there was room, and none where there was not', async () => {
+  const { ledger } = await recovered()
+  const outcomes = await ledger.ingest([
+    spendAt(0, { ...spend('s'), epsilon: '0.9' }),
+    spendAt(1, { ...spend('t'), epsilon: '0.9' }),
+  ])
+  const replies = outcomes.flatMap((one) => (one.kind === 'decided' ? [replyOf(one.answered, 201, ledger)] : []))
+  expect(replies).toMatchObject([
+    { status: 201, body: { decision: 'accepted', id: 's', undecided: true } },
+    {
+      status: 409,
+      body: {
+        decision: 'refused',
+        id: 't',
+        code: 'BUDGET_EXHAUSTED',
+        undecided: true,
+        failingCount: 1,
+        largestCount: 0,
+      },
+    },
+  ])
+})
+
+test('where it cannot be charged, it is given back to be quarantined; what never could be asked is invalid', async () => {
+  const { ledger } = await recovered()
+  const { unit: _, ...bare } = spend('bare')
+  expect(await ledger.ingest([spendAt(0, bare)])).toMatchObject([
+    { kind: 'report-rejected', rejection: { code: 'ATTRIBUTE_REQUIRED' } },
+  ])
+  const outcomes = await ledger.ingest([
+    spendAt(0, { ...spend('malformed'), epsilon: '-1' }),
+    spendAt(1, spend('s')),
+    spendAt(2, { ...spend('s'), epsilon: '0.2' }),
+    spendAt(3, bare),
+  ])
+  expect(outcomes.map(kindOf)).toEqual(['RequestInvalid', 'SpendReported', 'RequestInvalid', 'RequestInvalid'])
+})
+
+test('a partition that begins again has messages whose decisions nobody lost', async () => {
+  const scenario = await Scenario.open()
+  await scenario.policy(PERSON)
+  await scenario.recordOffsets(2n)
+  await scenario.declareGap({ before: 5 })
+  const { ledger, state } = await LedgerProcess.open(scenario.store)
+  const reset = async (to: string): Promise<void> => {
+    const place = { topic: 'epsilon.spends', partition: 0, to, cause: http }
+    await ledger.submit({ kind: 'propose-reset', actor: operator, ...place, reason: 'a new topic' })
+    await ledger.submit({ kind: 'approve-reset', actor: approver, ...place })
+  }
+  await reset('3')
+  expect(state.registry.undecided).toHaveLength(1)
+  await reset('0')
+  expect(state.registry.undecided).toEqual([])
+  expect((await ledger.ingest([spendAt(0, spend('s'))])).map(kindOf)).toEqual(['SpendAccepted'])
 })
 
 test('offsets of messages without a record are recorded, and never go back', async () => {

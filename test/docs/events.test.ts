@@ -16,7 +16,16 @@ import { eventTypes, type Field, fieldsOf, readSource } from './source.js'
 const EVENTS = readSource('src/budget/events.ts')
 const SOURCES = [EVENTS, readSource('src/budget/policy.ts')]
 const TYPES = eventTypes(EVENTS)
-const SHAPES = ['Charge', 'BudgetAfter', 'Parts', 'FailingBudget', 'Problem', 'PolicyVersion', 'OrderShare']
+const SHAPES = [
+  'Charge',
+  'BudgetAfter',
+  'Parts',
+  'FailingBudget',
+  'Problem',
+  'UndecidedMessages',
+  'PolicyVersion',
+  'OrderShare',
+]
 
 let examples: readonly Example[]
 beforeAll(async () => {

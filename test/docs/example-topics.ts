@@ -86,6 +86,7 @@ const declareGap = async (run: ExampleLedger): Promise<void> => {
     from: head.seq + 1,
     to: head.seq + 2 ** 20,
     reason: 'restored from a copy; the journal goes up to the record before these',
+    undecided: [{ ...TOPIC, before: '2017' }],
   }
   const at = new Date(run.clock.wall()).toISOString()
   builder.add({ at, by: 'system:ledger', cause: { kind: 'system' }, data, epoch: 1, type: GAP_DECLARED, v: 1 })

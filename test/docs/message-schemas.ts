@@ -186,7 +186,9 @@ const OWN: Schemas = {
   ReservedDecision: decided('Reserved'),
   ReportedDecision: decided('Reported'),
   ClosedDecision: decided('Closed'),
-  RefusedDecision: object({ ...without(PROBLEM, ['errors']), ...propertiesOf(named('Refusal')), ...WHOSE }),
+  RefusedDecision: object({ ...without(PROBLEM, ['errors']), ...propertiesOf(named('Refusal')), ...WHOSE }, [
+    'undecided',
+  ]),
   InvalidDecision: object(
     {
       decision: literal('invalid'),

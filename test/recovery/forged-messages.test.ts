@@ -253,17 +253,16 @@ test.each(FORGERIES)('chained anew, %s is found as %s', async (_, code, change) 
 const recovered = async (lost: number): Promise<readonly string[]> => {
   const scenario = await Scenario.open()
   await scenario.policy({ id: 'person', scope: ['unit'], epsilon: '1' })
-  await scenario.declareGap('restored from a copy', lost)
+  await scenario.declareGap({ lost, before: 2 })
   const { ledger } = await LedgerProcess.open(scenario.store)
   const body = { unit: 'u', mechanism: 'declared_pure', epsilon: '0.4' }
   const outcomes = await ledger.ingest([
-    { request: 'spend', source: 'trainer', wire: { ...body, id: 's' }, cause: messageAt(0), undecided: true },
+    { request: 'spend', source: 'trainer', wire: { ...body, id: 's' }, cause: messageAt(0) },
     {
       request: 'reserve',
       source: 'nobody',
       wire: { ...body, id: 'r', expiresInSeconds: 60 },
       cause: messageAt(1),
-      undecided: true,
     },
   ])
   expect(outcomes.map(({ kind }) => kind)).toEqual(['decided', 'decided'])
@@ -282,9 +281,30 @@ test.each<[string, FaultCode, (record: LooseRecord) => void]>([
   ['that was decided after all', 'REQUEST_HASH_MISMATCH', ({ data }) => delete data.undecided],
   ['that is not undecided', 'EVENT_MALFORMED', ({ data }) => Object.assign(data, { undecided: false })],
   ['that came over HTTP', 'CAUSE_INVALID', (record) => Object.assign(record, { cause: { kind: 'http' } })],
+  ['of a later message', 'CAUSE_INVALID', (record) => Object.assign(record.cause, { offset: '2' })],
 ])('chained anew, a charge of a recovery %s is found as %s', async (_, code, change) => {
   const log = await recovered(0)
   const bytes = forged(log, (records) => change(firstOf(records, 'SpendReported')))
   const { fault } = verifiedLines(bytes)
   expect(fault, fault?.message).toMatchObject({ code })
+})
+
+test.each<[string, FaultCode, (gap: LooseRecord) => void]>([
+  ['names no message', 'CAUSE_INVALID', ({ data }) => delete data.undecided],
+  ['names no offset', 'EVENT_MALFORMED', ({ data }) => Object.assign(data.undecided[0], { before: -1 })],
+  ['says more', 'EVENT_MALFORMED', ({ data }) => Object.assign(data.undecided[0], { after: '0' })],
+])('chained anew, a recovery that %s is found as %s', async (_, code, change) => {
+  const bytes = forged(await recovered(0), (records) => change(firstOf(records, 'GapDeclared')))
+  const { fault } = verifiedLines(bytes)
+  expect(fault, fault?.message).toMatchObject({ code })
+})
+
+test('a permit for a message whose decision was lost is found', async () => {
+  const bytes = forged(await recovered(0), (records) => {
+    const charged = firstOf(records, 'SpendReported')
+    charged.type = 'SpendAccepted'
+    delete charged.data.undecided
+    delete charged.data.violations
+  })
+  expect(verifiedLines(bytes).fault).toMatchObject({ code: 'UNDECIDED_NOT_CHARGED' })
 })

@@ -158,7 +158,7 @@ test('what nobody could account for is a condition of every guarantee', async ()
     'record 7 gave up messages 10 to 19 of partition 0 of epsilon.spends: what they spent is not counted',
     'record 9 let partition 0 of epsilon.spends go on at 5, where it had handled all before 20: what messages spent that the topic had from there on is not counted',
   ])
-  expect(await conditionsOf((ledger) => ledger.declareGap('restored from a copy', 3))).toEqual([
+  expect(await conditionsOf((ledger) => ledger.declareGap({ lost: 3 }))).toEqual([
     'record 8 declares records 5 to 7 as missing (restored from a copy): what they charged counts only where it was charged again',
   ])
   expect(await conditionsOf((ledger) => ledger.declareGap())).toEqual([])

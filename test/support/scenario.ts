@@ -7,7 +7,7 @@ import { follow } from '../../src/budget/catch-up.js'
 import type { Actor, Command } from '../../src/budget/commands.js'
 import { type Costs, exactCosts } from '../../src/budget/costs.js'
 import { type Answer, BudgetDecider } from '../../src/budget/decider.js'
-import type { TokenCreated } from '../../src/budget/events.js'
+import type { GapDeclared, TokenCreated } from '../../src/budget/events.js'
 import { readPrior } from '../../src/budget/priors.js'
 import { parseRequest } from '../../src/budget/request.js'
 import { rowsFor } from '../../src/budget/targets.js'
@@ -176,12 +176,16 @@ export class Scenario {
     await this.submit({ kind: 'approve-reset', actor: approver, ...place })
   }
 
-  /** Begins a later epoch, as a recovery does, after so many numbers that are lost. Nothing can be written after it. */
-  async declareGap(reason = 'restored from a copy', lost = 0): Promise<void> {
+  /**
+   * Begins a later epoch, as a recovery does: after so many numbers that are lost, with messages before this offset
+   * whose decisions are. Nothing can be written after it.
+   */
+  async declareGap({ reason = 'restored from a copy', lost = 0, before = 0 } = {}): Promise<void> {
     const head = await this.store.head()
     if (head === undefined) throw new Error('there is no record before the gap')
     const builder = new BlockBuilder(head, head.seq + 1 + lost)
-    const data = { from: head.seq + 1, to: head.seq + lost, reason }
+    const undecided = before === 0 ? {} : { undecided: [{ topic: TOPIC, partition: 0, before: String(before) }] }
+    const data: GapDeclared = { from: head.seq + 1, to: head.seq + lost, reason, ...undecided }
     const at = this.#timeKeeper.stamp()
     builder.add({ at, by: 'system:ledger', cause: { kind: 'system' }, data, epoch: 1, type: GAP_DECLARED, v: 1 })
     const blocks = builder.blocks()

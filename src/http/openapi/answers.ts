@@ -21,6 +21,9 @@ const POSITION = { position: ref('Position') }
 const REQUEST = { id: ANY_NAME, source: ANY_NAME }
 const nullable = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] })
 
+const UNDECIDED = {
+  undecided: { description: 'The first decision was lost with a stale copy: charged in full.', const: true },
+}
 const accepted = {
   decision: literal('accepted'),
   ...REQUEST,
@@ -28,9 +31,10 @@ const accepted = {
   budgets: { description: 'Left out beyond 100.', ...list(ref('Budget')) },
   dropped: { description: 'Units that could not pay: leave their data out.', ...list(ANY_NAME) },
 }
-const OPTIONAL = ['budgets', 'dropped']
+const OPTIONAL = ['budgets', 'dropped', 'undecided']
 const reserved = { ...accepted, expiresAt: INSTANT }
 const reported = { ...accepted, violation: { type: 'boolean' } }
+const permitted = { ...accepted, ...UNDECIDED }
 const closed = { decision: literal('accepted'), state: { enum: ['settled', 'released'] }, ...REQUEST, ...RECEIPT }
 const refused = {
   decision: literal('refused'),
@@ -40,6 +44,7 @@ const refused = {
   failing: { description: 'At most 100 of them.', ...list(ref('FailingBudget')) },
   failingCount: integer(0),
   largestCount: { description: 'The largest count that would have passed.', ...integer(0, 1e12) },
+  ...UNDECIDED,
 }
 
 const policyFields = {
@@ -122,21 +127,29 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
       },
     ],
   },
-  Refusal: { type: 'object', properties: refused, required: Object.keys(refused) },
+  Refusal: {
+    type: 'object',
+    properties: refused,
+    required: Object.keys(refused).filter((name) => name !== 'undecided'),
+  },
   RefusalProblem: {
     description: 'A recorded refusal has the facts of the decision beside the problem.',
     anyOf: [{ allOf: [ref('Problem'), ref('Refusal')] }, ref('Problem')],
   },
-  Accepted: object(accepted, OPTIONAL),
+  Accepted: object(permitted, OPTIONAL),
   Reserved: object(reserved, OPTIONAL),
+  ReservedOrCharged: {
+    description: 'Without expiresAt nothing is held: what a lost decision may have set aside was charged in full.',
+    anyOf: [ref('Reserved'), ref('Accepted')],
+  },
   Reported: object(reported, OPTIONAL),
   Closed: object(closed),
   StoredAnswer: {
     oneOf: [
-      object({ ...accepted, ...POSITION }, OPTIONAL),
+      object({ ...permitted, ...POSITION }, OPTIONAL),
       object({ ...reserved, ...POSITION }, OPTIONAL),
       object({ ...reported, ...POSITION }, OPTIONAL),
-      object({ ...refused, ...POSITION }),
+      object({ ...refused, ...POSITION }, ['undecided']),
     ],
   },
   BatchAnswer: object({
