@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { type HeaderValue, headersOf, type ReceivedMessage } from './wire-message.js'
 
 /**
@@ -9,24 +9,27 @@ import { type HeaderValue, headersOf, type ReceivedMessage } from './wire-messag
  * The record that a message causes keeps the digest. At a start the message is read again, and another digest means
  * another topic of the same name. The offset is not in it: a record has that beside it.
  */
-export const messageDigest = (message: ReceivedMessage): string => {
-  const hash = createHash('sha256')
-  for (const part of partsOf(message)) {
-    hash.update(lengthOf(part))
-    if (part !== null) hash.update(part)
+export const messageDigest = (message: ReceivedMessage): string =>
+  hash('sha256', framed(partsOf(message)), 'hex').slice(0, 32)
+
+const partsOf = (message: ReceivedMessage): readonly HeaderValue[] => {
+  const parts: HeaderValue[] = [Buffer.from(message.timestamp), message.key, message.value]
+  for (const [name, values] of headersOf(message)) {
+    for (const value of values) parts.push(Buffer.from(name), value)
   }
-  return hash.digest('hex').slice(0, 32)
+  return parts
 }
 
-const partsOf = (message: ReceivedMessage): readonly HeaderValue[] => [
-  Buffer.from(message.timestamp),
-  message.key,
-  message.value,
-  ...headersOf(message).flatMap(([name, values]) => values.flatMap((value) => [Buffer.from(name), value])),
-]
-
-const lengthOf = (part: Buffer | null): Buffer => {
-  const length = Buffer.alloc(4)
-  length.writeInt32BE(part === null ? -1 : part.length)
-  return length
+/** All parts in one piece: hashing it at once takes a fraction of the time of hashing part by part. */
+const framed = (parts: readonly HeaderValue[]): Buffer => {
+  const size = parts.reduce((sum, part) => sum + LENGTH_BYTES + (part?.length ?? 0), 0)
+  const bytes = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const part of parts) {
+    at = bytes.writeInt32BE(part?.length ?? -1, at)
+    if (part !== null) at += part.copy(bytes, at)
+  }
+  return bytes
 }
+
+const LENGTH_BYTES = 4
