@@ -1,3 +1,4 @@
+import { unreachable } from '../ledger/errors.js'
 import type { Cause } from '../ledger/record.js'
 import type { Actor, Command } from './commands.js'
 import { type DecisionContext, type Rejection, reject } from './context.js'
@@ -119,8 +120,7 @@ const mayAsk = ({ errand, by, cause, seq, managed }: Asking): boolean => {
     case 'system':
       return by === 'system:ledger' && (business === null || isFirstToken(errand, seq, managed))
     default:
-      // A record may have any cause; what no rule knows is nobody's way in.
-      return false
+      return unreachable(cause)
   }
 }
 

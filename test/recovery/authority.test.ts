@@ -121,6 +121,10 @@ test('only the first two tokens of a ledger come from the ledger itself', async 
   expect(await of(1)).toBeUndefined()
   expect(await of(2)).toBeUndefined()
   expect(await of(3)).toMatchObject({ code: 'NOT_AUTHORISED', seq: 3 })
+  const third = forged(await lines, (records) => {
+    records.splice(3, 0, { ...made(records, 'operator', own.by), cause: own.cause })
+  })
+  expect(verifiedLines(third).fault).toMatchObject({ code: 'NOT_AUTHORISED', seq: 3 })
 })
 
 test('an approval by another token than that of who asked is found', async () => {
