@@ -19,6 +19,7 @@ import { LedgerError } from './ledger/errors.js'
 import type { EventStore } from './ledger/event-store.js'
 import { decodeRecord } from './ledger/record.js'
 import { type Appended, Writer } from './ledger/writer.js'
+import type { Repair } from './recovery/start-check.js'
 
 /** The files of a data directory that this module names. */
 const LOG = 'ledger.db'
@@ -32,25 +33,37 @@ const SEEN = 'seen'
  * Throws `LOCKED` while another process serves the directory, `LEDGER_LOST`, `STALE` or `FORKED` where the log is not the one
  * that was served here, and what reading a damaged log throws.
  */
-export const openService = async (configuration: Configuration): Promise<Service> => {
+export const openService = async (configuration: Configuration, bringUp?: BringUp): Promise<Service> => {
   const directory = DataDirectory.open(configuration.data)
   try {
-    return await openIn(directory, configuration)
+    return await openIn(directory, configuration, bringUp)
   } catch (error) {
     directory.release()
     throw error
   }
 }
 
-const openIn = async (directory: DataDirectory, configuration: Configuration): Promise<Service> => {
+/** Brings a log up to what others have of it, before anything reads it; `ledger` is undefined for a new one. */
+export type BringUp = (ledger: string | undefined, store: EventStore, repair: Repair) => Promise<void>
+
+const openIn = async (
+  directory: DataDirectory,
+  configuration: Configuration,
+  bringUp: BringUp | undefined,
+): Promise<Service> => {
   const store = openLog(directory)
   const known = await ledgerIn(store)
   const ledgerId = known ?? randomUUID()
   const seen = SeenFile.open(directory.file(SEEN))
+  const clock = new SystemClock()
+  await bringUp?.(known, store, {
+    seen: { position: seen.before, path: directory.file(SEEN) },
+    stamp: (lastAt) => new TimeKeeper(clock, lastAt).stamp(),
+    progress: (line) => void process.stderr.write(`${line}\n`),
+  })
   await requireNotBehind(store, directory.file(SEEN), seen.before)
   const path = directory.file(STATE)
   const { state, chain } = known === undefined ? begun(path, ledgerId) : await stateOf(store, path, ledgerId)
-  const clock = new SystemClock()
   const timeKeeper = new TimeKeeper(clock, chain?.at)
   const service = new OpenService({ directory, store, state, seen, timeKeeper, ledgerId, chain, configuration })
   if (chain === undefined) await service.begin()
@@ -146,6 +159,7 @@ class OpenService implements Service {
   #flushed: number
   readonly #readiness: (() => readonly NotReady[])[] = []
   #confirm: ((position: Position) => Promise<void> | undefined) | undefined
+  #refusal: (() => LedgerError | undefined) | undefined
   #fatal: Error | undefined
   #fatalListener: (error: Error) => void = () => {}
   #appendListener: (appended: Appended) => void = () => {}
@@ -231,6 +245,10 @@ class OpenService implements Service {
     this.#readiness.push(source)
   }
 
+  refuseBy(refusal: () => LedgerError | undefined): void {
+    this.#refusal = refusal
+  }
+
   confirmBy(confirm: (position: Position) => Promise<void> | undefined): void {
     this.#confirm = confirm
   }
@@ -270,6 +288,7 @@ class OpenService implements Service {
       epoch: this.epoch,
       position: chain?.position,
       confirm: (position) => this.#confirm?.(position),
+      refusal: () => this.#refusal?.(),
       maxBatch: configuration.maxBatch,
       maxWaiting: configuration.maxWaiting,
       onAppend: (appended) => this.#appendListener(appended),

@@ -1,6 +1,7 @@
 import type { Prior } from '../budget/context.js'
 import type { BudgetRef, BudgetState, PartitionOffset, Reservation, Unresolved } from '../budget/state.js'
 import type { Position } from '../ledger/block.js'
+import type { LedgerError } from '../ledger/errors.js'
 import type { EventStore } from '../ledger/event-store.js'
 import type { Appended } from '../ledger/writer.js'
 import type { Ledger } from './ledger.js'
@@ -55,6 +56,8 @@ export abstract class Service {
   abstract readiness(): readonly NotReady[]
   /** Asks `source` too whether everything can be decided. */
   abstract alsoReady(source: () => readonly NotReady[]): void
+  /** From now on a command is taken only where `refusal` gives none. */
+  abstract refuseBy(refusal: () => LedgerError | undefined): void
   /** From now on an answer leaves after `confirm` has resolved for its position, or at once where it gives undefined. */
   abstract confirmBy(confirm: (position: Position) => Promise<void> | undefined): void
   /** Called after every durable append, before its answers leave. */

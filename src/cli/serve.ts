@@ -6,10 +6,9 @@ import { openService } from '../composition.js'
 import { type Configuration, readConfiguration } from '../configuration.js'
 import { KafkaClients } from '../kafka/client.js'
 import { KafkaEdge } from '../kafka/kafka-edge.js'
-import { KafkaTopics } from '../kafka/kafka-topics.js'
-import { type KafkaSettings, readKafkaSettings } from '../kafka/settings.js'
+import { readKafkaSettings } from '../kafka/settings.js'
+import { StartGate } from '../kafka/start-gate.js'
 import { LedgerError } from '../ledger/errors.js'
-import { checkWhileRunning } from '../recovery/start-check.js'
 import { EXIT, type Io, writeJson, writeLine } from './io.js'
 import { parseOptions } from './options.js'
 import { SERVICE_FILE } from './running-service.js'
@@ -28,9 +27,12 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
     ...(port === undefined ? {} : { port }),
   })
   const kafka = readKafkaSettings(process.env, options.value('kafka'))
-  const service = await openService(configuration)
+  const log = (line: string): void => void io.stderr.write(`${line}\n`)
+  const clients = kafka === undefined ? undefined : new KafkaClients(kafka)
+  const gate = clients === undefined ? undefined : new StartGate(clients, log)
+  const service = await openService(configuration, gate && ((...started) => gate.atStart(...started)))
   service.onFatal((error) => end(error, io))
-  const topics = kafka === undefined ? undefined : topicsOf(service, kafka, io)
+  const topics = clients && gate && topicsOf(service, clients, gate, io)
   const url = await listen(service, topics, configuration)
   const directory = DataDirectory.inspect(configuration.data)
   announce(directory, url)
@@ -39,18 +41,17 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   return new Promise(() => {})
 }
 
-const topicsOf = (service: Service, settings: KafkaSettings, io: Io): Topics => {
-  const clients = new KafkaClients(settings)
+const topicsOf = (service: Service, clients: KafkaClients, gate: StartGate, io: Io): Topics => {
   const edge = new KafkaEdge({
     service,
     clients,
-    standing: () =>
-      checkWhileRunning({ ledger: service.ledgerId, store: service.store, topics: new KafkaTopics(clients) }),
+    standing: () => gate.standing(service.ledgerId, service.store),
     onFatal: (error) => end(error, io),
     log: (line) => io.stderr.write(`${line}\n`),
   })
-  service.alsoReady(() => edge.readiness())
-  if (settings.acknowledge === 'journal') service.confirmBy((position) => edge.confirm(position))
+  service.alsoReady(() => [...gate.readiness(), ...edge.readiness()])
+  service.refuseBy(() => gate.refusal())
+  if (clients.settings.acknowledge === 'journal') service.confirmBy((position) => edge.confirm(position))
   return edge
 }
 

@@ -79,6 +79,8 @@ export interface WriterOptions<Command, Answer> {
    * repeats too, while the next batches are written. Rejects with the error that those who wait are to get.
    */
   readonly confirm?: (position: Position) => Promise<void> | undefined
+  /** Why no command may be taken now; it rejects those that come. */
+  readonly refusal?: () => LedgerError | undefined
   /** Called once, when an append failed or an invariant broke: end the process. */
   readonly onFatal: (error: LedgerError) => void
 }
@@ -170,7 +172,7 @@ export class Writer<Command, Answer> {
   }
 
   private enqueue(commands: readonly Command[], call: Call<Answer>): void {
-    const refusal = this.closed ?? this.whenBusy(commands.length)
+    const refusal = this.closed ?? this.options.refusal?.() ?? this.whenBusy(commands.length)
     if (refusal !== undefined) {
       call.fail(refusal)
       return

@@ -69,6 +69,11 @@ export class Stage {
   /** Deletes the topic of spends, and makes another one of the same name. */
   async recreateSpends(): Promise<void> {
     await deleteTopic(this.broker, this.clients.topic('spends'))
+    await this.makeTopics()
+  }
+
+  /** Makes the topics that are not there. */
+  async makeTopics(): Promise<void> {
     await mendTopics(this.clients, this.partitions)
   }
 

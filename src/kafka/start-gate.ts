@@ -1,0 +1,64 @@
+import type { NotReady } from '../application/service.js'
+import { LedgerError } from '../ledger/errors.js'
+import type { EventStore } from '../ledger/event-store.js'
+import { checkAtStart, checkWhileRunning, type Repair, type Standing } from '../recovery/start-check.js'
+import type { KafkaClients } from './client.js'
+import { kafkaError } from './kafka-error.js'
+import { KafkaTopics } from './kafka-topics.js'
+import { pause } from './pause.js'
+import { checkTopics } from './topics.js'
+
+/** How long a start waits for brokers before it serves reads alone. */
+const PATIENCE_MS = 10_000
+const PAUSE_MS = 500
+
+/**
+ * Nothing is decided before the log was compared with its journal: a copy that lacks a permit would refund it. Where brokers can
+ * be reached, the start brings an older copy up to its journal. Where they cannot, the service reads and does not spend,
+ * until they can and the log proves to be current; an older copy then ends the process, and its next start repairs it.
+ */
+export class StartGate {
+  #standing: Standing | undefined
+
+  constructor(
+    private readonly clients: KafkaClients,
+    private readonly log: (line: string) => void,
+  ) {}
+
+  /** Before the log is read into a state. `ledger` is undefined for a new one, which has no journal yet. */
+  async atStart(ledger: string | undefined, store: EventStore, repair: Repair): Promise<void> {
+    const until = performance.now() + PATIENCE_MS
+    for (;;) {
+      try {
+        for (const warning of await checkTopics(this.clients)) this.log(warning)
+        if (ledger === undefined) return
+        this.#standing = await checkAtStart({ ledger, store, topics: new KafkaTopics(this.clients) }, repair)
+        return
+      } catch (error) {
+        const known = kafkaError(error, 'comparing the log with its journal')
+        if (known.retry !== 'now') throw known
+        if (performance.now() > until) return this.log(`${known.code}: ${known.message}; ${UNCHECKED}`)
+      }
+      await pause(PAUSE_MS)
+    }
+  }
+
+  /** How far the journal has the log. @throws LedgerError where the two do not fit, or cannot be compared now. */
+  async standing(ledger: string, store: EventStore): Promise<Standing> {
+    this.#standing ??= await checkWhileRunning({ ledger, store, topics: new KafkaTopics(this.clients) })
+    return this.#standing
+  }
+
+  /** Why nothing may be decided yet. */
+  refusal(): LedgerError | undefined {
+    if (this.#standing !== undefined) return undefined
+    return new LedgerError('JOURNAL_UNCHECKED', UNCHECKED, { retry: 'now', hint: 'Bring the brokers back.' })
+  }
+
+  readiness(): readonly NotReady[] {
+    return this.#standing === undefined ? [{ code: 'JOURNAL_UNCHECKED', detail: UNCHECKED }] : []
+  }
+}
+
+const UNCHECKED =
+  'the log was not compared with its journal yet, so nothing is decided: an older copy would give spent budget back'

@@ -1,0 +1,136 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { KafkaBroker } from '../../support/kafka-broker.js'
+import { withServer } from '../with-server.js'
+import { emit, Stage, spendOf } from './stage.js'
+import { deleteTopic } from './topic.js'
+
+const broker = withServer(() => KafkaBroker.start())
+
+const UNITS = 10
+const spends = (count: number, name: string) =>
+  Array.from({ length: count }, (_, index) => spendOf(`${name}-${index}`, `unit-${index % UNITS}`))
+
+const open = async (): Promise<Stage> => {
+  const stage = await Stage.open(broker(), { epsilon: '100' })
+  onTestFinished(() => stage.close())
+  return stage
+}
+
+/** Stops the service, and takes a copy of its data directory; what it gives puts the copy back. */
+const backUp = async (stage: Stage): Promise<() => void> => {
+  await stage.service.stop()
+  const copy = join(mkdtempSync(join(tmpdir(), 'epsilon-ledger-copy-')), 'data')
+  onTestFinished(() => rmSync(copy, { recursive: true, force: true }))
+  cpSync(stage.service.data, copy, { recursive: true })
+  await stage.restart()
+  return () => {
+    rmSync(stage.service.data, { recursive: true })
+    cpSync(copy, stage.service.data, { recursive: true })
+  }
+}
+
+const spent = async (stage: Stage): Promise<readonly number[]> => {
+  const operator = await stage.service.as('operator')
+  const balances: number[] = []
+  for (let unit = 0; unit < UNITS; unit++) {
+    const { body } = await operator.get<{ budgets: { spent: { epsilon: string } }[] }>(`/v1/units/unit-${unit}/budgets`)
+    balances.push(Number(body.budgets[0]?.spent.epsilon ?? 0))
+  }
+  return balances
+}
+
+/** Waits until so many reports are on record. */
+const reported = async (stage: Stage, count: number): Promise<void> => {
+  const operator = await stage.service.as('operator')
+  for (let waited = 0; waited < 300; waited++) {
+    const { body } = await operator.get<{ counts: Record<string, number> }>('/v1/ledger')
+    if (body.counts['SpendReported'] === count) return
+    await sleep(100)
+  }
+  throw new Error(`there are not ${count} reports:\n${stage.service.output}`)
+}
+
+/** Waits until journal and decisions have everything. */
+const published = async (stage: Stage): Promise<void> => {
+  const operator = await stage.service.as('operator')
+  for (;;) {
+    const { body } = await operator.get<{
+      published: { journal: number; decisions: number }
+      position: { seq: number }
+    }>('/v1/topics')
+    if (Math.min(body.published.journal, body.published.decisions) >= body.position.seq) return
+    await sleep(100)
+  }
+}
+
+test('an older copy gets back what it missed, and nobody gets anything refunded', async () => {
+  const stage = await open()
+  await emit(stage, spends(100, 'first'))
+  await stage.decided(100)
+  const putBack = await backUp(stage)
+  await emit(stage, spends(100, 'second'))
+  await stage.decided(200)
+  const emitter = stage.service.client(await stage.service.createToken('emitter', 'analyst'))
+  for (let index = 0; index < UNITS; index++) {
+    const spend = { id: `http-${index}`, unit: `unit-${index}`, mechanism: 'laplace', noiseMultiplier: '10' }
+    expect((await emitter.post('/v1/spends', spend)).status).toBe(201)
+  }
+  await published(stage)
+  const before = await spent(stage)
+  const lines = (await (await stage.service.as('operator')).get('/v1/records')).text
+  await stage.service.kill()
+  await emit(stage, spends(20, 'unknown'))
+  putBack()
+  await stage.restart()
+  await reported(stage, 20)
+  const after = (await (await stage.service.as('operator')).get('/v1/records')).text
+  expect(after.startsWith(lines)).toBe(true)
+  const records = await stage.records()
+  const gap = records.find(({ type }) => type === 'GapDeclared')
+  expect(gap).toMatchObject({ epoch: 1 })
+  const undecided = records.filter(({ type, data }) => type === 'SpendReported' && data['undecided'] === true)
+  expect(new Set(undecided.map(({ data }) => data.id))).toEqual(new Set(spends(20, 'unknown').map(idOf)))
+  const seqs = records.map(({ seq }) => seq)
+  expect(new Set(seqs).size).toBe(seqs.length)
+  const now = await spent(stage)
+  for (const [unit, amount] of before.entries()) expect(now[unit]).toBeCloseTo(amount + 0.02, 9)
+  await emit(stage, spends(10, 'later'))
+  await stage.decided(210)
+  expect((await stage.verify()).code).toBe(0)
+})
+
+const idOf = ({ headers }: ReturnType<typeof spendOf>): string => String(headers?.['ce_id'])
+
+test('an older copy whose journal was emptied or made anew is refused', async () => {
+  const stage = await open()
+  await emit(stage, spends(50, 'first'))
+  await stage.decided(50)
+  const putBack = await backUp(stage)
+  await emit(stage, spends(50, 'second'))
+  await stage.decided(100)
+  await published(stage)
+  await stage.service.kill()
+  await deleteTopic(stage.broker, stage.clients.topic('journal'))
+  await stage.makeTopics()
+  putBack()
+  await expect(stage.restart()).rejects.toThrow(/ended with 21[\s\S]*records? \d+/)
+  await stage.service.kill()
+})
+
+test('while no broker can be reached, nothing is decided that a copy could give out twice', async () => {
+  const stage = await open()
+  await stage.service.stop()
+  await stage.broker.kill9()
+  stage.service = await stage.service.restart({ untilReady: false, readyWithinMs: 90_000 })
+  expect((await stage.service.client(undefined).get('/health/ready')).text).toContain('JOURNAL_UNCHECKED')
+  const operator = await stage.service.as('operator')
+  expect((await operator.get('/v1/ledger')).status).toBe(200)
+  expect((await operator.post('/v1/halt', { reason: 'a test' })).status).toBe(503)
+  await stage.broker.restart()
+  for (let waited = 0; (await operator.get('/health/ready')).status !== 200 && waited < 300; waited++) await sleep(200)
+  expect((await operator.post('/v1/halt', { reason: 'a test' })).status).toBe(200)
+})
