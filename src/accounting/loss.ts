@@ -8,7 +8,7 @@ import { type Cost, INFINITE_FROM } from './units.js'
 export type Loss =
   | { readonly kind: 'infinite' }
   | { readonly kind: 'exact'; readonly value: Rational }
-  | { readonly kind: 'real'; readonly value: Enclosure; readonly atLeast?: Enclosure }
+  | { readonly kind: 'real'; readonly value: Enclosure; readonly atLeast?: Enclosure; readonly atMost?: Rational }
   | { readonly kind: 'least'; readonly of: readonly Loss[] }
   | { readonly kind: 'greatest'; readonly of: readonly Loss[] }
 
@@ -18,14 +18,21 @@ export const exact = (value: Rational): Loss => ({ kind: 'exact', value })
 
 export const FREE: Loss = Object.freeze(exact(ZERO))
 
-/**
- * A number above 0 that is no fraction; enclosed on demand, each precision once. `atLeast` is a cheap lower bound that
- * settles losses too large to be enclosed.
- */
-export const real = (value: Enclosure, atLeast?: Enclosure): Loss =>
-  atLeast === undefined
-    ? { kind: 'real', value: remembered(value) }
-    : { kind: 'real', value: remembered(value), atLeast: remembered(atLeast) }
+/** A number above 0 that is no fraction; enclosed on demand, each precision once. */
+export const real = (value: Enclosure, { atLeast, atMost }: Bounds = {}): Loss => ({
+  kind: 'real',
+  value: remembered(value),
+  ...(atLeast && { atLeast: remembered(atLeast) }),
+  ...(atMost && { atMost }),
+})
+
+/** What is known beside a real loss. */
+interface Bounds {
+  /** A cheap lower bound that settles losses too large to be enclosed. */
+  readonly atLeast?: Enclosure
+  /** No more than this counts. It settles losses that no enclosure tells from a fraction just above them. */
+  readonly atMost?: Rational
+}
 
 function remembered(value: Enclosure): Enclosure {
   const known = new Map<number, Interval>()
@@ -43,13 +50,13 @@ export const least = (...of: readonly Loss[]): Loss => ({ kind: 'least', of })
 export const greatest = (...of: readonly Loss[]): Loss => ({ kind: 'greatest', of })
 
 /**
- * A loss that is a function of ε: nothing at 0, and infinite where ε is beyond every budget, so that no function is ever
- * evaluated there.
+ * A loss that is a function of the ε of an ε-DP mechanism: nothing at 0, never more than ε, and infinite where ε is beyond
+ * every budget, so that no function is ever evaluated there.
  */
 export function ofEpsilon(epsilon: Rational, value: (epsilon: Interval, bits: number) => Interval): Loss {
   if (isZero(epsilon)) return FREE
   if (compare(epsilon, BEYOND_EVERY_BUDGET) >= 0) return INFINITE
-  return real((bits) => value(ofRational(epsilon, bits), bits))
+  return real((bits) => value(ofRational(epsilon, bits), bits), { atMost: epsilon })
 }
 
 /** From this ε on every row that follows from a pure ε costs 2⁶³ units or more: none of them is as far as 700 below ε. */
@@ -62,12 +69,12 @@ export function costOfLoss(loss: Loss, count: bigint, scale: bigint): Cost {
     case 'infinite':
       return 'INF'
     case 'exact': {
-      const units = ceilDivide(loss.value.num * count * scale, loss.value.den)
+      const units = ceilTimes(loss.value, count * scale)
       return units >= INFINITE_FROM ? 'INF' : units
     }
     case 'real':
       if (loss.atLeast !== undefined && reaches(loss.atLeast, count * scale, INFINITE_FROM)) return 'INF'
-      return ceilScaled(loss.value, count * scale)
+      return ceilScaled(loss.value, count * scale, loss.atMost && ceilTimes(loss.atMost, count * scale))
     case 'least':
       return loss.of.map((one) => costOfLoss(one, count, scale)).reduce((a, b) => (isBelow(a, b) ? a : b))
     case 'greatest':
@@ -92,7 +99,7 @@ export function boundsOf(loss: Loss, scale: bigint): LossBounds | undefined {
     case 'exact':
       return { lo: loss.value, hi: loss.value }
     case 'real':
-      return realBounds(loss.value)
+      return atMost(realBounds(loss.value), loss.atMost)
     case 'least':
       return extremeBounds(loss.of, scale, -1)
     case 'greatest':
@@ -107,6 +114,13 @@ function extremeBounds(losses: readonly Loss[], scale: bigint, sign: 1 | -1): Lo
   const bounds = losses.map((loss) => boundsOf(loss, scale)).filter((one) => one !== undefined)
   return bounds.length === 0 ? undefined : bounds.reduce((a, b) => ({ lo: pick(a.lo, b.lo), hi: pick(a.hi, b.hi) }))
 }
+
+const atMost = ({ lo, hi }: LossBounds, most: Rational | undefined): LossBounds =>
+  most === undefined ? { lo, hi } : { lo: smaller(lo, most), hi: smaller(hi, most) }
+
+const smaller = (a: Rational, b: Rational): Rational => (compare(a, b) <= 0 ? a : b)
+
+const ceilTimes = ({ num, den }: Rational, factor: bigint): bigint => ceilDivide(num * factor, den)
 
 function realBounds(value: Enclosure): LossBounds {
   for (let bits = FIRST_BITS; ; bits *= 2) {

@@ -14,7 +14,7 @@ import {
   times,
 } from './exact/interval.js'
 import { type Loss, real } from './loss.js'
-import { divide, multiply, ONE, type Rational, rational, subtract } from './rational.js'
+import { divide, ONE, type Rational, subtract } from './rational.js'
 
 /**
  * The Rényi divergence of a Gaussian on a Poisson sample with probability 0 < q < 1, at integer orders (Mironov, Talwar
@@ -27,23 +27,23 @@ import { divide, multiply, ONE, type Rational, rational, subtract } from './rati
  */
 export class SubsampledGaussian {
   readonly #tables = new Map<number, Weight[]>()
+  /** 1/σ² */
+  readonly #precision: Rational
 
   constructor(
-    readonly variance: Rational,
+    variance: Rational,
     readonly probability: Rational,
-  ) {}
+  ) {
+    this.#precision = divide(ONE, variance)
+  }
 
   loss(order: number): Loss {
-    return real(
-      (bits) => this.#divergence(order, bits),
-      (bits) => this.#lastTerm(order, bits),
-    )
+    return real((bits) => this.#divergence(order, bits), { atLeast: (bits) => this.#lastTerm(order, bits) })
   }
 
   /** The last term of A alone: α/(2σ²) + α ln(q)/(α-1) is at most the divergence. */
   #lastTerm(order: number, bits: number): Interval {
-    const alpha = rational(BigInt(order))
-    const growth = ofRational(divide(alpha, multiply(rational(2n), this.variance)), bits)
+    const growth = quotient(times(ofRational(this.#precision, bits), BigInt(order), bits), point(2n), bits)
     const rarity = ln(ofRational(this.probability, bits), bits)
     return sum(growth, quotient(times(rarity, BigInt(order), bits), point(BigInt(order - 1)), bits), bits)
   }
@@ -66,7 +66,7 @@ export class SubsampledGaussian {
 
   #firstWeights(bits: number): Weight[] {
     const odds = ofRational(divide(this.probability, subtract(ONE, this.probability)), bits)
-    const growth = expm1(ofRational(divide(ONE, this.variance), bits), bits)
+    const growth = expm1(ofRational(this.#precision, bits), bits)
     const zeroth = { odds: point(1n), growth: NOUGHT, excess: NOUGHT, weight: NOUGHT, size: 0 }
     return [zeroth, { odds, growth, excess: NOUGHT, weight: NOUGHT, size: 0 }]
   }

@@ -140,6 +140,32 @@ describe('every cost is the exact number, rounded up once', () => {
   })
 })
 
+test('a loss that lies below a whole number by less than digits can tell is that number, and every count of it is known', () => {
+  const bodies = (epsilon: string) => [
+    { mechanism: 'declared_pure', epsilon },
+    { mechanism: 'permute_and_flip', epsilon },
+    { mechanism: 'declared_approx', epsilon, delta: '1e-9' },
+    { mechanism: 'discrete_laplace', noiseParameter: epsilon, sensitivity: 1 },
+  ]
+  for (const epsilon of ['60.1', '100', '700.5', '2000.3', '4000.1']) {
+    const units = parseRational(epsilon).num * (SCALE_LOSS / parseRational(epsilon).den)
+    for (const body of bodies(epsilon)) {
+      const [part] = parseRelease(body, 'add_or_remove_one').parts
+      const rows: readonly Row[] = ['rho', rdpRow(64), rdpRow(1_024)]
+      const prices = pricesOf(part!.mechanism, 'add_or_remove_one', rows)
+      for (const row of rows) {
+        const price = prices.get(row)!
+        expect([row, cost(body, row), costAtPrice(price, 1n), costAtPrice(price, 2n)]).toEqual([
+          row,
+          units,
+          units,
+          2n * units,
+        ])
+      }
+    }
+  }
+})
+
 test('every cap is the exact number, rounded down', () => {
   fc.assert(
     fc.property(decimal(-3, 2), decimal(-12, -1), orders, (epsilon, delta, order) => {

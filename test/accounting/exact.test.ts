@@ -88,6 +88,21 @@ describe('every operation contains the exact result', () => {
   })
 })
 
+test('what is next to 0 keeps its digits, without carrying the zeros before them', () => {
+  for (const zeros of [70, 200, 20_000_000]) {
+    for (const sign of [1n, -1n]) {
+      const x = { lo: sign * 3n, hi: sign * 3n, exp: -zeros }
+      const [above, below] = [expm1(x, BITS), log1p(x, BITS)]
+      // e^x - 1 lies between x and x + x², ln(1 + x) between x - x² and x; the widths are 2⁻⁶⁴ of |x|.
+      const scaled = ({ lo, hi, exp: exponent }: Interval) =>
+        [lo, hi].map((end) => end << BigInt(exponent + zeros + BITS))
+      const whole = (sign * 3n) << BigInt(BITS)
+      expect(scaled(above)).toEqual([whole, whole + 3n])
+      expect(scaled(below)).toEqual([whole - 3n, whole])
+    }
+  }
+})
+
 describe('rounding', () => {
   test('adds digits until both ends agree', () => {
     const asked: number[] = []
@@ -109,6 +124,16 @@ describe('rounding', () => {
     expect(ceilScaled(aroundFour, 1n)).toBe(5n)
     expect(floorScaled(aroundFour, 1n)).toBe(3n)
     expect(compareReals(aroundFour, aroundFour)).toBe(0)
+  })
+
+  test('asks for no more digits than it takes to reach the most that it can be', () => {
+    const asked: number[] = []
+    const belowFour = (bits: number): Interval => {
+      asked.push(bits)
+      return { lo: 2n ** BigInt(bits) - 1n, hi: 2n ** BigInt(bits) + 1n, exp: 2 - bits }
+    }
+    expect(ceilScaled(belowFour, 1n, 4n)).toBe(4n)
+    expect(asked).toHaveLength(1)
   })
 
   test('calls what reaches 2⁶³ - 1 infinite', () => {

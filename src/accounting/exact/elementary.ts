@@ -73,6 +73,7 @@ function expAt(mantissa: bigint, exponent: number, bits: number): Interval {
 function expm1At(mantissa: bigint, exponent: number, bits: number): Interval {
   if (mantissa === 0n) return NOUGHT
   const size = bitsOf(mantissa) + exponent
+  if (size < -bits) return beside(mantissa, exponent, bits, 1n)
   if (size > -2) return difference(expAt(mantissa, exponent, bits + 4), point(1n), bits)
   if (mantissa < 0n) {
     const opposite = expm1At(-mantissa, exponent, bits)
@@ -99,11 +100,22 @@ function lnAt(mantissa: bigint, exponent: number, bits: number): Interval {
 function log1pAt(mantissa: bigint, exponent: number, bits: number): Interval {
   if (mantissa === 0n) return NOUGHT
   const size = bitsOf(mantissa) + exponent
+  if (size < -bits) return beside(mantissa, exponent, bits, -1n)
   if (size > -2) return ln(sum(point(1n), point(mantissa, exponent), bits + GUARD), bits)
   const places = bits + GUARD - size
   const fixed = floorShift(mantissa, -exponent - places)
   const value = 2n * atanhSeries((fixed << BigInt(places)) / ((2n << BigInt(places)) + fixed), places)
   return { lo: value - ERROR, hi: value + ERROR, exp: -places }
+}
+
+/**
+ * From x to x ± 2^-bits·|x|, for |x| below 2^-bits: e^x - 1 lies above x and ln(1 + x) below it, both by less than x². A
+ * series would carry as many digits as there are zeros after the point.
+ */
+function beside(mantissa: bigint, exponent: number, bits: number, side: 1n | -1n): Interval {
+  const x = mantissa << BigInt(bits)
+  const other = x + side * (mantissa < 0n ? -mantissa : mantissa)
+  return side > 0n ? { lo: x, hi: other, exp: exponent - bits } : { lo: other, hi: x, exp: exponent - bits }
 }
 
 /** e^x - 1 for a fixed-point x of 0 to 1/4. */

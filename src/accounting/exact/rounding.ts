@@ -13,8 +13,10 @@ const LARGEST_EXPONENT = 64
 /**
  * ⌈factor · x⌉ for a real x above 0, or `INF` from 2⁶³ - 1. Digits are added until both ends of the enclosure round alike;
  * where even `LAST_BITS` cannot tell, the larger end is taken.
+ *
+ * @param most where it is known that the result is no larger: an x just below a whole number needs no more digits then.
  */
-export function ceilScaled(x: Enclosure, factor: bigint): bigint | 'INF' {
+export function ceilScaled(x: Enclosure, factor: bigint, most = INFINITE_FROM): bigint | 'INF' {
   if (factor === 0n) return 0n
   for (let bits = FIRST_BITS; ; bits *= 2) {
     const scaled = times(x(bits), factor, 2 * bits)
@@ -22,7 +24,8 @@ export function ceilScaled(x: Enclosure, factor: bigint): bigint | 'INF' {
       if (scaled.lo > 0n || bits >= LAST_BITS) return 'INF'
       continue
     }
-    const [below, above] = ceilings(scaled)
+    const [below, beyond] = ceilings(scaled)
+    const above = beyond < most ? beyond : most
     const least = below > 1n ? below : 1n
     if (least >= INFINITE_FROM) return 'INF'
     if (above <= least || bits >= LAST_BITS) return above >= INFINITE_FROM ? 'INF' : above
