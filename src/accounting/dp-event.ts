@@ -9,12 +9,14 @@ import {
   square,
   treeAggregation,
 } from './mechanism-body.js'
-import { add, divide, isZero, ONE, type Rational, rational, ZERO } from './rational.js'
+import { add, divide, ONE, type Rational, rational, ZERO } from './rational.js'
 import type { Run } from './release.js'
 import { LARGEST_COUNT, type Relation } from './units.js'
 
 const DEEPEST = 32
 const MOST_PARTS = 1_000
+/** Noise multipliers of one sample. */
+const MOST_DIFFERENT = 16
 const LARGEST_INTEGER = 10n ** 30n
 
 /**
@@ -52,7 +54,11 @@ function collect(event: unknown, count: bigint, into: Collected, pointer: string
     const mechanism =
       name === 'PoissonSampledDpEvent' ? sampled(fields, into.relation) : single(name, fields, into.relation)
     if (into.runs.length >= MOST_PARTS) {
-      throw new AccountingError('OUT_OF_RANGE', `a release has at most ${MOST_PARTS} parts`, pointer)
+      throw new AccountingError(
+        'OUT_OF_RANGE',
+        `a release has at most ${MOST_PARTS} parts, this one more; send several spends`,
+        pointer,
+      )
     }
     into.runs.push({ mechanism, count })
   }
@@ -62,32 +68,50 @@ function collect(event: unknown, count: bigint, into: Collected, pointer: string
 function sampled(fields: Fields, relation: Relation): Mechanism {
   refuseUnderReplacement('PoissonSampledDpEvent', relation, fields.pointer)
   const probability = fields.probability('sampling_probability')
-  const precision = gaussianPrecision(fields.take('event'), 1n, fields.at('event'), 0)
-  const gaussian: Mechanism = { kind: 'gaussian', variance: divide(ONE, precision) }
+  const variances: Variances = new Map()
+  collectVariances(fields.take('event'), 1n, variances, fields.at('event'), 0)
+  const gaussian: Mechanism = { kind: 'gaussian', variance: divide(ONE, precisionOf(variances, fields.at('event'))) }
   return poissonSampled(gaussian, probability, relation, fields.pointer)
 }
 
-/** Σ 1/σᵢ² over the Gaussians of one sample: together they are one Gaussian of that precision. */
-function gaussianPrecision(event: unknown, count: bigint, pointer: string, depth: number): Rational {
+/** The Gaussians of one sample by their σ²; equal ones are counted together. */
+type Variances = Map<string, { readonly variance: Rational; readonly count: bigint }>
+
+function collectVariances(event: unknown, count: bigint, into: Variances, pointer: string, depth: number): void {
   if (depth > DEEPEST) throw new AccountingError('OUT_OF_RANGE', `nested deeper than ${DEEPEST}`, pointer)
   const fields = eventFields(event, pointer)
   const name = fields.text('class_name')
-  let precision = ZERO
   if (name === 'GaussianDpEvent') {
-    precision = divide(rational(count), square(fields.positive('noise_multiplier')))
+    const variance = square(fields.positive('noise_multiplier'))
+    const text = `${variance.num}/${variance.den}`
+    into.set(text, { variance, count: count + (into.get(text)?.count ?? 0n) })
   } else if (name === 'SelfComposedDpEvent') {
     const times = repeated(count, fields)
-    precision = gaussianPrecision(fields.take('event'), times, fields.at('event'), depth + 1)
+    collectVariances(fields.take('event'), times, into, fields.at('event'), depth + 1)
   } else if (name === 'ComposedDpEvent') {
     for (const [index, one] of fields.list('events').entries()) {
-      precision = add(precision, gaussianPrecision(one, count, `${fields.at('events')}/${index}`, depth + 1))
+      collectVariances(one, count, into, `${fields.at('events')}/${index}`, depth + 1)
     }
   } else {
     throw new AccountingError('UNSUPPORTED_SAMPLING', `only Gaussian events can be sampled, not ${show(name)}`, pointer)
   }
   fields.end()
-  if (isZero(precision)) throw new AccountingError('UNSUPPORTED_SAMPLING', 'nothing is sampled', pointer)
-  return precision
+}
+
+/**
+ * Σ 1/σᵢ² over the Gaussians of one sample: together they are one Gaussian of that precision. Every different σ adds its
+ * digits to the sum, and the sum's digits make it dear.
+ */
+function precisionOf(variances: Variances, pointer: string): Rational {
+  if (variances.size === 0) throw new AccountingError('UNSUPPORTED_SAMPLING', 'nothing is sampled', pointer)
+  if (variances.size > MOST_DIFFERENT) {
+    throw new AccountingError(
+      'OUT_OF_RANGE',
+      `the Gaussians of one sample have at most ${MOST_DIFFERENT} different noise multipliers, these ${variances.size}; send one Gaussian in their place, whose 1/σ² is at least the sum of theirs`,
+      pointer,
+    )
+  }
+  return [...variances.values()].reduce((sum, { variance, count }) => add(sum, divide(rational(count), variance)), ZERO)
 }
 
 function single(name: string, fields: Fields, relation: Relation): Mechanism {

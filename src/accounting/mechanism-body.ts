@@ -24,6 +24,8 @@ export const MECHANISM_FIELDS: readonly string[] = [
 ]
 
 const LARGEST_INTEGER = 10n ** 30n
+/** As many as the orders that policies can have, and ∞. */
+const MOST_POINTS = 1_024
 const MOST_STEPS = 10n ** 12n
 
 /** Reads `mechanism`, its parameters and `sampling`, all but `count`; the caller refuses what is left unread. */
@@ -177,6 +179,13 @@ function samplingProbability(fields: Fields): Rational | undefined {
 function curveFrom(value: unknown, pointer: string): RdpCurve {
   const fields = new Fields(value, pointer)
   const names = Object.keys(value as object)
+  if (names.length > MOST_POINTS) {
+    throw new AccountingError(
+      'OUT_OF_RANGE',
+      `a curve has at most ${MOST_POINTS} orders, this one ${names.length}; leave out those that no policy has`,
+      pointer,
+    )
+  }
   const inf = fields.has('inf') ? fields.amount('inf') : undefined
   const points = names
     .filter((name) => name !== 'inf')

@@ -34,7 +34,9 @@ export interface Release {
 export const BODY_FIELDS: readonly string[] = [...MECHANISM_FIELDS, 'parts', 'dpEvent', 'opacusHistory']
 
 const MOST_PARTS = 1_000
-/** What takes milliseconds each; equal mechanisms count once, however often they occur. */
+/** What takes up to some milliseconds each in 21 orders, and up to a tenth of a second in the 64 largest. */
+const MOST_SAMPLED_GAUSSIANS = 16
+/** What takes up to a millisecond or so each in 21 orders. */
 const MOST_TRANSCENDENTAL = 64
 const DEEPEST = 16
 
@@ -106,17 +108,27 @@ function nestedRuns(fields: Fields, relation: Relation, depth: number): readonly
   return list.flatMap((part, index) => runsOf(part, relation, `${pointer}/${index}`, depth + 1))
 }
 
+/** Equal mechanisms are worked out once, however often they occur, and so they count once. */
 function refuseTooLarge(parts: readonly Part[]): void {
   if (parts.length > MOST_PARTS) {
-    throw new AccountingError('OUT_OF_RANGE', `a release has at most ${MOST_PARTS} parts, this one ${parts.length}`)
+    throw new AccountingError(
+      'OUT_OF_RANGE',
+      `a release has at most ${MOST_PARTS} parts, this one ${parts.length}; send several spends`,
+    )
   }
-  if (parts.length <= MOST_TRANSCENDENTAL) return
+  const sampled = parts.filter(({ mechanism }) => mechanism.kind === 'sampled_gaussian')
+  refuseMoreThan(MOST_SAMPLED_GAUSSIANS, sampled, 'Gaussians on Poisson samples')
   const costly = parts.filter(({ mechanism }) => isTranscendental(mechanism))
-  const different = new Set(costly.map(({ text }) => text)).size
-  if (different <= MOST_TRANSCENDENTAL) return
+  refuseMoreThan(MOST_TRANSCENDENTAL, costly, 'mechanisms whose cost is no fraction')
+}
+
+function refuseMoreThan(most: number, parts: readonly Part[], what: string): void {
+  if (parts.length <= most) return
+  const different = new Set(parts.map(({ text }) => text)).size
+  if (different <= most) return
   throw new AccountingError(
     'OUT_OF_RANGE',
-    `a release has at most ${MOST_TRANSCENDENTAL} different mechanisms whose cost is no fraction, this one ${different}; send several spends`,
+    `a release has at most ${most} different ${what}, this one ${different}; send several spends`,
   )
 }
 

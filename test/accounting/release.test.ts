@@ -117,10 +117,51 @@ describe('what a body may be', () => {
     const different = (count: number) => Array.from({ length: count }, (_, i) => ({ ...pure, epsilon: `${i + 1}/7` }))
     expect(outcome({ parts: [...different(64), ...different(64)] })).toBe('accepted')
     expect(outcome({ parts: different(65) })).toMatch(/^OUT_OF_RANGE/)
+    const curve = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`${i + 2}`, '1']))
+    expect(outcome({ mechanism: 'declared_rdp', curve: curve(1_024) })).toBe('accepted')
+    expect(outcome({ mechanism: 'declared_rdp', curve: curve(1_025) })).toBe('OUT_OF_RANGE /curve')
     const huge = { class_name: 'SelfComposedDpEvent', event, count: 10_000_000 }
     expect(outcome({ dpEvent: { class_name: 'SelfComposedDpEvent', event: huge, count: 10_000_000 } })).toMatch(
       /^OUT_OF_RANGE/,
     )
+  })
+})
+
+describe('what is dear is bounded, and what only repeats is not', () => {
+  const steps = (count: number, different: number) =>
+    Array.from({ length: count }, (_, i) => [1 + (i % different) / 8, 0.01, i + 1])
+  const noises = (count: number, different: number) => ({
+    class_name: 'ComposedDpEvent',
+    events: Array.from({ length: count }, (_, i) => ({
+      class_name: 'GaussianDpEvent',
+      noise_multiplier: 1 + (i % different) / 8,
+    })),
+  })
+  const sampled = (event: object) => ({
+    dpEvent: { class_name: 'PoissonSampledDpEvent', sampling_probability: 0.01, event },
+  })
+
+  test('16 Gaussians on Poisson samples, however often each', () => {
+    expect(outcome({ opacusHistory: steps(1_000, 16) })).toBe('accepted')
+    expect(outcome({ opacusHistory: steps(17, 17) })).toBe('OUT_OF_RANGE ')
+    expect(() => parseRelease({ opacusHistory: steps(40, 20) }, A)).toThrow(
+      'at most 16 different Gaussians on Poisson samples, this one 20; send several spends',
+    )
+    // The same parameters in other words are the same mechanism.
+    const same = [...steps(16, 16), ['2/2', '1/100', 5]]
+    expect(outcome({ opacusHistory: same })).toBe('accepted')
+  })
+
+  test('16 noise multipliers in one sample, however often each', () => {
+    expect(outcome(sampled(noises(900, 16)))).toBe('accepted')
+    expect(outcome(sampled(noises(17, 17)))).toBe('OUT_OF_RANGE /dpEvent/event')
+    const once = { class_name: 'GaussianDpEvent', noise_multiplier: '1/3' }
+    // Nine times the precision is a third of the noise.
+    const nine = {
+      class_name: 'ComposedDpEvent',
+      events: [...Array(8).fill({ ...once, noise_multiplier: 1 }), { ...once, noise_multiplier: '1.0' }],
+    }
+    expect(keyOf(sampled(nine))).toBe(keyOf(sampled(once)))
   })
 })
 
