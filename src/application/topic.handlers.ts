@@ -69,7 +69,7 @@ export class QuarantineHandler implements IQueryHandler<QuarantineQuery> {
       found.map(({ seq }) => seq),
       page,
     )
-    return { quarantine, next, ...positionOf(this.service) }
+    return { quarantine, next, count: this.service.state.unresolvedCount, ...positionOf(this.service) }
   }
 
   async #shown({ seq, dismissal }: Unresolved): Promise<JsonObject> {

@@ -2,10 +2,14 @@ import type { ApproveReset, ProposeReset } from './commands.js'
 import { record, reject, type Verdict } from './context.js'
 import { waitingReset } from './registry.js'
 import type { BudgetState } from './state.js'
+import { isOffset, isPartition, isTopic, partitionText } from './topics.js'
 
 /** Going on at another place loses messages, or meets others under old offsets: it takes two people. */
 export const decideReset = (state: BudgetState, command: ProposeReset): Verdict => {
   const { topic, partition, to, reason, actor } = command
+  if (!isTopic(topic) || !isPartition(partition) || !isOffset(to)) {
+    return reject('NOT_FOUND', `no topic has offset ${JSON.stringify(to)} in ${partitionText(command)}`)
+  }
   const from = nextOf(state, command)
   return record({ type: 'TopicResetProposed', data: { topic, partition, from, to, reason, proposedBy: actor.token } })
 }
@@ -15,7 +19,7 @@ export const decideResetApproval = (state: BudgetState, command: ApproveReset): 
   const { topic, partition, to, actor } = command
   const proposal = waitingReset(state.registry, topic, partition)
   const from = nextOf(state, command)
-  const named = `partition ${partition} of ${topic}`
+  const named = partitionText(command)
   if (proposal === undefined) return reject('PROPOSAL_MISMATCH', `no reset of ${named} waits for approval`)
   if (proposal.to !== to) {
     return reject(

@@ -14,6 +14,11 @@ export const CHARGE_PROBLEMS: readonly ProblemCode[] = [
   'CLOCK_UNCERTAIN',
 ]
 
+/** Codes of what has happened already: it is charged whether there is room or not, and no halt stops it. */
+export const REPORT_PROBLEMS: readonly ProblemCode[] = CHARGE_PROBLEMS.filter(
+  (code) => code !== 'HALTED' && code !== 'BUDGET_EXHAUSTED' && code !== 'COST_INFINITE',
+)
+
 /** The header of an answer that was given before. */
 export const REPLAYED = {
   'Idempotency-Replayed': {

@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common'
 import { CommandBus, QueryBus } from '@nestjs/cqrs'
 import type { FastifyReply } from 'fastify'
+import { AccountingError } from '../accounting/errors.js'
 import { Ledger } from '../application/ledger.js'
 import { SubmitCommand } from '../application/operation.handlers.js'
 import { ChargeQuarantinedCommand, QuarantineQuery } from '../application/topic.handlers.js'
@@ -8,7 +9,7 @@ import type { Actor } from '../budget/commands.js'
 import { nameFrom, reasonFrom } from '../budget/names.js'
 import type { JsonObject } from '../ledger/record.js'
 import { replyOf, send } from './answer.js'
-import { CHARGE_PROBLEMS } from './charging.js'
+import { REPLAYED, REPORT_PROBLEMS } from './charging.js'
 import { ResolutionDto } from './dto/topic.dto.js'
 import { Endpoint } from './endpoint.js'
 import { PAGE, PAGE_FIELDS, pageFrom } from './page.js'
@@ -54,10 +55,10 @@ export class QuarantineController {
     params: SEQ,
     body: 'ResolutionRequest',
     answers: {
-      201: { description: 'Charged.', schema: 'Reported' },
+      201: { description: 'Charged.', schema: 'Reported', headers: REPLAYED },
       202: { description: 'The dismissal waits for approval.', schema: 'QuarantineResolution' },
     },
-    problems: CHARGE_PROBLEMS,
+    problems: REPORT_PROBLEMS,
   })
   async resolve(
     @Param('seq') text: string,
@@ -95,9 +96,18 @@ export class QuarantineController {
     const { source, ...wire } = charge as JsonObject
     const name = nameFrom(source, '/charge/source')
     const command = new ChargeQuarantinedCommand(seq, name, wire, actor, HTTP)
-    return send(reply, replyOf(await this.commands.execute(command), 201, this.ledger))
+    const outcome = await this.commands.execute(command).catch(rethrownWithin('/charge'))
+    return send(reply, replyOf(outcome, 201, this.ledger))
   }
 }
+
+/** What is wrong inside a part of the body has that part before its pointer. */
+const rethrownWithin =
+  (pointer: string) =>
+  (error: unknown): never => {
+    if (!(error instanceof AccountingError)) throw error
+    throw new AccountingError(error.code, error.detail, `${pointer}${error.pointer}`)
+  }
 
 const seqFrom = (text: string): number => {
   if (/^(?:0|[1-9]\d{0,14})$/.test(text)) return Number(text)

@@ -9,7 +9,7 @@ import type { Actor } from '../budget/commands.js'
 import type { JsonObject } from '../ledger/record.js'
 import { batchItem, replyOf, send } from './answer.js'
 import { itemsFrom } from './batch.js'
-import { CHARGE_PROBLEMS, REPLAYED } from './charging.js'
+import { CHARGE_PROBLEMS, REPLAYED, REPORT_PROBLEMS } from './charging.js'
 import { EstimateDto, ReportDto, SpendDto } from './dto/spend.dto.js'
 import { Endpoint, nameParam } from './endpoint.js'
 import { LONG_NAME } from './openapi/schemas.js'
@@ -94,9 +94,7 @@ export class SpendsController {
     roles: ['emitter'],
     body: 'ReportRequest',
     answers: { 201: { description: 'Recorded.', schema: 'Reported', headers: REPLAYED } },
-    problems: CHARGE_PROBLEMS.filter(
-      (code) => code !== 'HALTED' && code !== 'BUDGET_EXHAUSTED' && code !== 'COST_INFINITE',
-    ),
+    problems: REPORT_PROBLEMS,
   })
   async report(@Body() body: ReportDto, @By() actor: Actor, @Res({ passthrough: true }) reply: FastifyReply) {
     const outcome = await this.commands.execute(new ChargeCommand('report', body, actor, HTTP))

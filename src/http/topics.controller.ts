@@ -86,9 +86,11 @@ export class TopicsController {
     >,
     status: 'proposed' | 'approved',
   ): Promise<JsonObject> {
-    const { receipt } = recorded(await this.commands.execute(new SubmitCommand(command)))
-    const { topic, partition, to } = command
-    return { topic, partition, to, status, receipt: { ...receipt } }
+    const { event, receipt } = recorded(await this.commands.execute(new SubmitCommand(command)))
+    if (event.type !== 'TopicResetProposed' && event.type !== 'TopicResetApproved')
+      throw new RangeError(`a reset was answered by a ${event.type}`)
+    const { topic, partition, from, to } = event.data
+    return { topic, partition, from, to, status, receipt: { ...receipt } }
   }
 }
 

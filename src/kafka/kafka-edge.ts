@@ -14,7 +14,7 @@ import { DecisionsPublisher } from './decisions-publisher.js'
 import { decisionsTail } from './decisions-tail.js'
 import { JOURNAL_PARTITION, JournalPublisher } from './journal-publisher.js'
 import { kafkaError } from './kafka-error.js'
-import { ingestOf } from './message.js'
+import { ingestOf, REQUESTS } from './message.js'
 import { messageCause } from './message-cause.js'
 import { messageDigest } from './message-digest.js'
 import { MessageHandler, type Quarantine, type Rejected } from './message-handler.js'
@@ -280,9 +280,13 @@ const BEGIN_AGAIN_MS = 1_000
 const LAST_SENDS_MS = 3_000
 
 const quarantineOf = (message: KafkaMessage, item: Ingest, { rejection }: Rejected): Quarantine => {
-  const names = 'source' in item ? { source: item.source, id: idOf(item) } : { source: '', id: '' }
-  return rejectedReport(message, item.cause, names, rejection)
+  const source = 'source' in item ? item.source : ''
+  return rejectedReport(message, item.cause, { source, id: idOf(item), type: typeOf(item) }, rejection)
 }
+
+/** The type of the event that asks for it. */
+const typeOf = ({ request }: Ingest): string =>
+  Object.entries(REQUESTS).find(([, asked]) => asked === request)?.[0] ?? ''
 
 const idOf = (item: Ingest): string => {
   if ('id' in item) return item.id

@@ -34,16 +34,16 @@ export const quarantined = (
   cause,
 })
 
-/** A report that was read, and that the ledger could not account: `code` is what HTTP would answer. */
+/**
+ * A report that was read, or a spend whose decision was lost, and that the ledger could not account: `code` is what HTTP
+ * would answer.
+ */
 export const rejectedReport = (
   message: ReceivedMessage,
   cause: KafkaCause,
-  { source, id }: { readonly source: string; readonly id: string },
+  known: Pick<Envelope, 'source' | 'id' | 'type'>,
   { code, detail }: { readonly code: string; readonly detail: string },
-): UnreadableMessage => {
-  const known = { source, id, type: 'epsilon.report.v1' }
-  return quarantined(message, cause, 'REPORT_INVALID', `${code}: ${detail}`, known)
-}
+): UnreadableMessage => quarantined(message, cause, 'REPORT_INVALID', `${code}: ${detail}`, known)
 
 const MOST_DETAIL = 2_000
 const MOST_KEY_BYTES = 256

@@ -1,4 +1,5 @@
 import type { BudgetEvent } from '../budget/events.js'
+import { isDigest, isOffset, isPartition, isTopic, partitionText } from '../budget/topics.js'
 import { canonicalJson } from '../ledger/canonical.js'
 import type { Cause, KafkaCause } from '../ledger/record.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
@@ -57,11 +58,3 @@ const isMessage = ({ topic, partition, offset, leaderEpoch = 0, digest, transact
   Number.isSafeInteger(leaderEpoch) &&
   isDigest(digest) &&
   transactional === true
-
-export const isTopic = (topic: unknown): boolean => typeof topic === 'string' && /^[A-Za-z0-9._-]{1,249}$/.test(topic)
-export const isPartition = (partition: unknown): boolean => Number.isInteger(partition) && (partition as number) >= 0
-export const isOffset = (offset: unknown): boolean => typeof offset === 'string' && /^(?:0|[1-9]\d{0,18})$/.test(offset)
-export const isDigest = (digest: unknown): boolean => typeof digest === 'string' && /^[0-9a-f]{32}$/.test(digest)
-
-export const partitionText = ({ topic, partition }: Pick<KafkaCause, 'topic' | 'partition'>): string =>
-  `partition ${partition} of ${topic}`

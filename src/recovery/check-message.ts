@@ -1,7 +1,7 @@
 import type { MessageQuarantined, OffsetsRecorded, RequestInvalid } from '../budget/events.js'
 import { REQUEST_PROBLEMS, type RequestProblemCode } from '../budget/problems.js'
+import { isDigest, isOffset, isPartition, isTopic, partitionText } from '../budget/topics.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
-import { isDigest, isOffset, isPartition, isTopic, partitionText } from './check-cause.js'
 
 const REQUESTS: readonly RequestInvalid['request'][] = ['spend', 'reserve', 'settle', 'release']
 
@@ -26,8 +26,8 @@ export const checkInvalid = (data: RequestInvalid, place: RecordPlace): void => 
 
 export const checkQuarantined = (audit: Audit, data: MessageQuarantined, place: RecordPlace): void => {
   audit.tally.quarantined++
-  const { reason, detail, bytes, key } = data
-  const isWhole = [reason, detail, key ?? ''].every((text) => typeof text === 'string')
+  const { reason, detail, bytes, key, source = '', id = '', ceType = '' } = data
+  const isWhole = [reason, detail, key ?? '', source, id, ceType].every((text) => typeof text === 'string')
   if (!isWhole || !Number.isSafeInteger(bytes) || bytes < 0)
     fail('EVENT_MALFORMED', place, `it quarantines a message of ${bytes} bytes for ${reason}: ${detail}`)
 }

@@ -1,7 +1,7 @@
 import type { GapDeclared, TopicResetApproved, TopicResetProposed } from '../budget/events.js'
 import { waitingReset } from '../budget/registry.js'
+import { isOffset, isPartition, isTopic, partitionText } from '../budget/topics.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
-import { isOffset, isPartition, isTopic, partitionText } from './check-cause.js'
 import { checkToken } from './check-token.js'
 
 export const checkResetProposed = (audit: Audit, data: TopicResetProposed, place: RecordPlace): void => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Ingest } from '../../src/application/ingest.js'
 import type { Client } from '../support/client.js'
+import { verifiedBlocks } from '../support/verified.js'
 import { Edge, type Folder, temporaryData } from './edge.js'
 
 let folder: Folder
@@ -36,6 +37,7 @@ const quarantined = async (): Promise<number> => {
 interface Quarantine {
   readonly quarantine: readonly { readonly seq: number }[]
   readonly next: number | null
+  readonly count: number
 }
 
 const waiting = async (query = ''): Promise<Quarantine> =>
@@ -52,6 +54,7 @@ test('what nobody could account is listed in pages, with the place where it came
   const second = await waiting(`?limit=2&after=${first.next}`)
   expect(second.quarantine.map(({ seq }) => seq)).toEqual([seqs[2]])
   expect(second.next).toBeNull()
+  expect([first.count, second.count]).toEqual([3, 3])
 })
 
 test('an operator charges what a message had spent, once', async () => {
@@ -95,10 +98,35 @@ test.each([
   expect(edge.head).toBe(head)
 })
 
+test('what is wrong with a charge is named where it stands in the body', async () => {
+  const charge = { source: 'a', id: 'x', unit: 'u', mechanism: 'laplace', noiseMultiplier: '-1' }
+  const { body } = await edge.operator.post(`/v1/quarantine/${await quarantined()}`, { charge })
+  expect(body).toMatchObject({ status: 422, errors: [{ pointer: '/charge/noiseMultiplier' }] })
+})
+
+test('a charge that is sent again gets its first answer', async () => {
+  const seq = await quarantined()
+  const charge = { source: 'trainer', id: 'lost-9', unit: 'u-9', mechanism: 'laplace', noiseMultiplier: '10' }
+  const first = await edge.operator.post(`/v1/quarantine/${seq}`, { charge })
+  const again = await edge.operator.post(`/v1/quarantine/${seq}`, { charge })
+  expect([again.status, again.body, again.headers['idempotency-replayed']]).toEqual([201, first.body, 'true'])
+})
+
+test('a charge of more units than one record names is one decision, and the log verifies', async () => {
+  const units = Array.from({ length: 120 }, (_, index) => `many-${index}`)
+  const charge = { source: 'trainer', id: 'many', units, mechanism: 'laplace', noiseMultiplier: '10' }
+  expect((await edge.operator.post(`/v1/quarantine/${await quarantined()}`, { charge })).status).toBe(201)
+  const { fault } = await verifiedBlocks(edge.service.store)
+  expect(fault, fault?.message).toBeUndefined()
+})
+
 test('where a partition goes on takes two people, who mean the same offset', async () => {
   const path = '/v1/topics/epsilon.spends/partitions/0/reset'
   const proposed = await edge.operator.post(path, { to: '120', reason: 'the messages are gone' })
-  expect([proposed.status, proposed.body]).toMatchObject([202, { partition: 0, to: '120', status: 'proposed' }])
+  expect([proposed.status, proposed.body]).toMatchObject([
+    202,
+    { partition: 0, from: '0', to: '120', status: 'proposed' },
+  ])
   const other = await edge.approver.post(`${path}/approve`, { to: '121' })
   expect([other.status, other.body['code']]).toEqual([412, 'PROPOSAL_MISMATCH'])
   const approved = await edge.approver.post(`${path}/approve`, { to: '120' })
@@ -111,6 +139,8 @@ test('where a partition goes on takes two people, who mean the same offset', asy
 test.each([
   ['/v1/topics/t/partitions/-1/reset', { to: '1', reason: 'r' }, 404],
   ['/v1/topics/t/partitions/x/reset', { to: '1', reason: 'r' }, 404],
+  ['/v1/topics/a%20b/partitions/0/reset', { to: '1', reason: 'r' }, 404],
+  [`/v1/topics/${'t'.repeat(250)}/partitions/0/reset`, { to: '1', reason: 'r' }, 404],
   ['/v1/topics/t/partitions/0/reset', { to: 1, reason: 'r' }, 422],
   ['/v1/topics/t/partitions/0/reset', { to: '-1', reason: 'r' }, 422],
   ['/v1/topics/t/partitions/0/reset', { to: '1' }, 422],

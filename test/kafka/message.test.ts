@@ -158,18 +158,19 @@ test('a message that is no event of a known type is quarantined, with all that i
 test('a report that the ledger cannot account is quarantined with the code that HTTP would answer', () => {
   const message = received(binary(REPORT))
   const sent = { source: REPORT.source, id: REPORT.id }
-  expect(rejectedReport(message, causeOf(message), sent, { code: 'NO_POLICY', detail: 'no policy covers it' })).toEqual(
-    {
-      request: 'quarantine',
-      cause: causeOf(message),
-      message: {
-        reason: 'REPORT_INVALID',
-        detail: 'NO_POLICY: no policy covers it',
-        bytes: message.value?.length,
-        key: Buffer.from('u-17').toString('base64'),
-        ...sent,
-        ceType: 'epsilon.report.v1',
-      },
+  const known = { ...sent, type: 'epsilon.report.v1' }
+  expect(
+    rejectedReport(message, causeOf(message), known, { code: 'NO_POLICY', detail: 'no policy covers it' }),
+  ).toEqual({
+    request: 'quarantine',
+    cause: causeOf(message),
+    message: {
+      reason: 'REPORT_INVALID',
+      detail: 'NO_POLICY: no policy covers it',
+      bytes: message.value?.length,
+      key: Buffer.from('u-17').toString('base64'),
+      ...sent,
+      ceType: 'epsilon.report.v1',
     },
-  )
+  })
 })

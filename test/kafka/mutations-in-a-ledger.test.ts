@@ -41,7 +41,7 @@ const quarantineFor = (
   if (message === undefined || item?.request !== 'report' || outcome?.kind !== 'report-rejected') {
     throw new Error(`${item?.request} was not to stop at ${JSON.stringify(outcome)}`)
   }
-  const sent = { source: item.source, id: String(item.wire['id']) }
+  const sent = { source: item.source, id: String(item.wire['id']), type: 'epsilon.report.v1' }
   return rejectedReport(message, item.cause, sent, outcome.rejection)
 }
 

@@ -310,11 +310,31 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
   TopicReset: object({
     topic: ANY_NAME,
     partition: integer(0),
+    from: ref('Offset'),
     to: ref('Offset'),
     status: { enum: ['proposed', 'approved'] },
     ...RECEIPT,
   }),
-  Quarantine: object({ ...page('quarantine', { type: 'object' }), ...POSITION }),
+  Quarantine: object({ ...page('quarantine', ref('QuarantinedMessage')), count: integer(0), ...POSITION }),
+  QuarantinedMessage: object(
+    {
+      seq: SEQ,
+      at: INSTANT,
+      cause: { description: 'Where the message was.', type: 'object' },
+      reason: { description: 'A stable code.', type: 'string' },
+      detail: { type: 'string' },
+      bytes: { description: 'Of its value.', ...integer(0) },
+      key: { description: 'In base64, at most its first 256 bytes.', ...nullable({ type: 'string' }) },
+      source: ANY_NAME,
+      id: ANY_NAME,
+      ceType: ANY_NAME,
+      dismissal: {
+        description: 'What waits for a second person.',
+        ...nullable(object({ reason: { type: 'string' }, proposedBy: ANY_NAME })),
+      },
+    },
+    ['source', 'id', 'ceType'],
+  ),
   QuarantineResolution: object({
     quarantined: SEQ,
     status: { enum: ['proposed', 'dismissed'] },
