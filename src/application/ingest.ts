@@ -116,13 +116,15 @@ export class Ingestion {
     return stop === undefined || 'actor' in stop ? { decided } : { decided, stop }
   }
 
+  /** The answers of the first commands: where all are more than may wait, of fewer. */
   async #write(commands: readonly Command[]): Promise<readonly (Answer | LedgerError)[]> {
     if (commands.some((command) => 'request' in command)) this.expire()
     try {
       return await this.writer.writeInOrder(commands)
     } catch (error) {
-      if (error instanceof LedgerError) return [error]
-      throw error
+      if (!(error instanceof LedgerError)) throw error
+      if (error.code !== 'BUSY' || commands.length === 1) return [error]
+      return this.#write(commands.slice(0, Math.ceil(commands.length / 2)))
     }
   }
 

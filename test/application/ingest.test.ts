@@ -267,6 +267,17 @@ test('what waits stops the call there, and nothing after it is decided', async (
   expect((await process.ledger.ingest(items)).map(kindOf)).toEqual(['passed', 'SpendAccepted', 'MessageQuarantined'])
 })
 
+test('more messages than commands may wait are taken in parts', async () => {
+  const store = new MemoryStore()
+  await opened(store)
+  const { ledger } = await LedgerProcess.open(store, new NaiveState(), { maxWaiting: 3 })
+  const items = Array.from({ length: 10 }, (_, offset) => spendAt(offset, spend(`s-${offset}`, `u${offset}`)))
+  expect(new Set((await ledger.ingest(items)).map(kindOf))).toEqual(new Set(['SpendAccepted']))
+  const nothing = await LedgerProcess.open(store, new NaiveState(), { maxWaiting: 0 })
+  const waits = await nothing.ledger.ingest([spendAt(10, spend('s-10')), quarantineOf(11)])
+  expect(waits).toMatchObject([{ kind: 'waiting', code: 'BUSY' }, { kind: 'not-reached' }])
+})
+
 test('a report that cannot be accounted is given back without a record', async () => {
   const { ledger, state } = await opened()
   const report = (offset: number, wire: JsonObject): Ingest =>

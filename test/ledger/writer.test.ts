@@ -483,9 +483,10 @@ test('no command of a call in order is decided before an earlier one, and none t
     )
   const size = fc.record({ maxBatch: fc.integer({ min: 1, max: 7 }), maxBatchBytes: fc.constantFrom(1, 700, 1e6) })
   await fc.assert(
-    fc.asyncProperty(calls, size, fc.nat(5), async (lists, sizes, races) => {
+    fc.asyncProperty(calls, size, fc.nat(5), fc.nat(3), async (lists, sizes, races, slow) => {
       const store = new MemoryStore()
-      const { writer } = writerOn(store, 1e6, sizes)
+      const confirm = () => (slow === 0 ? undefined : turns(slow))
+      const { writer } = writerOn(store, 1e6, { ...sizes, confirm })
       const rival = writerOn(store, 1e6)
       const others = Array.from({ length: races }, (_, index) => rival.writer.write(add(1, 9_000 + index)))
       const loose = writer.writeAll([add(1, 8_000), { kind: 'later', id: 8_001, tries: 9 }, add(1, 8_002)])
