@@ -3,7 +3,7 @@ import { Fields } from '../accounting/fields.js'
 import { parseRelease, type Release, withCount } from '../accounting/release.js'
 import type { Row } from '../accounting/units.js'
 import type { Actor, Command } from '../budget/commands.js'
-import { type Prior, type Rejection, reject } from '../budget/context.js'
+import { type Prior, type Rejection, reject, uncertain } from '../budget/context.js'
 import type { Costs } from '../budget/costs.js'
 import { nameFrom, reasonFrom } from '../budget/names.js'
 import {
@@ -16,6 +16,7 @@ import {
 } from '../budget/request.js'
 import type { BudgetState } from '../budget/state.js'
 import { rowsFor } from '../budget/targets.js'
+import { chargedWhole, isUndecided } from '../budget/undecided.js'
 import type { Cause, JsonObject } from '../ledger/record.js'
 
 /** Computes what releases cost, off the thread that decides. */
@@ -64,7 +65,11 @@ export class Asking {
   async settle(id: string, wire: unknown, actor: Actor, cause: Cause): Promise<Command | Rejection> {
     nameFrom(id, '/id')
     const reserved = (await this.answered(actor.source, id))?.event
-    if (reserved?.type !== 'ReservationOpened') return noReservation(id, actor)
+    const isCharged = reserved?.type === 'SpendReported' && chargedWhole(reserved.data)
+    if (reserved?.type !== 'ReservationOpened' && !isCharged) {
+      const unknown = noReservation(id, actor)
+      return isUndecided(this.parts.state.registry, cause) ? uncertain(unknown) : unknown
+    }
     const release = settledRelease(releaseOf(reserved.data.spend), wire)
     const hash = hashOf({ kind: 'settle', id, source: actor.source, release: release.key })
     const rows = [...new Set(reserved.data.charges.flatMap(({ cost }) => Object.keys(cost) as Row[]))]

@@ -61,8 +61,8 @@ export type IngestOutcome =
   /** The message itself was handled before. */
   | { readonly kind: 'passed' }
   /**
-   * A report, or a spend whose first decision was lost, that can never be accounted: to be kept on the dead-letter topic,
-   * then brought again as quarantined.
+   * A report, or a request that a lost record may have permitted, that can never be accounted: to be kept on the
+   * dead-letter topic, then brought again as quarantined.
    */
   | { readonly kind: 'report-rejected'; readonly rejection: RequestProblem }
   /** Not now: to be brought again later. */
@@ -157,7 +157,7 @@ export class Ingestion {
   }
 
   /** @throws AccountingError, and what the computation of costs throws. */
-  #asked(item: Ingest): Command | Promise<Command> {
+  #asked(item: Ingest): Command | Promise<Command | Stop> {
     const { cause } = item
     switch (item.request) {
       case 'quarantine':
@@ -167,7 +167,7 @@ export class Ingestion {
       case 'settle':
         return this.asking
           .settle(item.id, item.wire, emitterFrom(item), cause)
-          .then((command) => (command.kind === 'rejected' ? rejectedCommand(item, command) : command))
+          .then((command) => (command.kind === 'rejected' ? unsettleable(item, command) : command))
       case 'release':
         return this.asking.release(item.id, item.wire, emitterFrom(item), cause)
       default:
@@ -223,8 +223,12 @@ const unmade = (item: Ingest, error: unknown): Command | Stop => {
   throw error
 }
 
-const rejectedCommand = (item: ClosingMessage, rejection: Rejection): Command =>
-  invalidCommand(item.request, item, problemOfRejection(rejection), item.cause)
+/** A reservation that nobody knows; lost records may have opened it. */
+const unsettleable = (item: ClosingMessage, rejection: Rejection): Command | Stop => {
+  const problem = problemOfRejection(rejection)
+  if (rejection.mayHaveRun) return { kind: 'report-rejected', rejection: problem }
+  return invalidCommand(item.request, item, problem, item.cause)
+}
 
 const invalidCommand = (
   asked: RequestInvalid['request'],

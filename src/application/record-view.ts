@@ -18,9 +18,9 @@ const facts = (event: BudgetEvent, registry: Registry): JsonObject => {
     case 'SpendReported':
       return {
         ...requested(event.data),
-        decision: 'accepted',
+        decision: event.data.undecided ? 'refused' : 'accepted',
         charges: shownCharges(event.data.charges, registry),
-        violation: event.data.violations.length > 0,
+        violation: event.data.violations.length > 0 && !event.data.undecided,
         violations: event.data.violations.map((budget) => failingFacts(budget, registry)),
       }
     case 'SpendRefused':

@@ -10,11 +10,10 @@ import type {
   RequestInvalid,
   SpendAccepted,
   SpendPart,
-  SpendRefused,
 } from './events.js'
 import type { Policy } from './policy.js'
 import { problemDocument, REQUEST_PROBLEMS, type RequestProblemCode } from './problems.js'
-import { refusalOf } from './refusal.js'
+import { type Refusal, refusalOf } from './refusal.js'
 import { policyVersion, type Registry } from './registry.js'
 
 /**
@@ -32,7 +31,7 @@ export const answerOf = (
   const facts = { receipt: { ...receipt } }
   const refused = refusalOf(event)
   if (refused !== undefined) {
-    return { decision: 'refused', ...refusedFacts(refused, registry), ...facts, ...extraFacts(event) }
+    return { decision: 'refused', ...refusedFacts(refused, registry), ...facts }
   }
   switch (event.type) {
     case 'SpendAccepted':
@@ -62,8 +61,7 @@ const invalidFacts = ({ source, id, status, code, detail, errors }: RequestInval
 
 const extraFacts = (event: BudgetEvent): JsonObject => {
   if (event.type === 'ReservationOpened') return { expiresAt: event.data.expiresAt }
-  if (event.type !== 'SpendReported') return {}
-  return event.data.undecided ? { undecided: true } : { violation: event.data.violations.length > 0 }
+  return event.type === 'SpendReported' ? { violation: event.data.violations.length > 0 } : {}
 }
 
 const acceptedFacts = (data: SpendAccepted, parts: readonly SpendPart[], registry: Registry): JsonObject => {
@@ -82,7 +80,7 @@ const shownBudget = (budget: BudgetAfter, data: SpendAccepted, registry: Registr
   return { policy: budget.policy, key: budget.key, window: charge?.window ?? '', ...standing(policy, budget) }
 }
 
-const refusedFacts = (data: SpendRefused, registry: Registry): JsonObject => ({
+const refusedFacts = (data: Refusal, registry: Registry): JsonObject => ({
   id: data.id,
   source: data.source,
   code: data.code,

@@ -35,6 +35,7 @@ export type RejectionCode =
   | 'RESERVATION_CLOSED'
   | 'RESERVATION_EXCEEDED'
   | 'DELTA_NOT_RESERVABLE'
+  | 'COST_INFINITE'
   | 'NOT_FOUND'
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
@@ -46,6 +47,8 @@ export interface Rejection {
   readonly code: RejectionCode
   readonly detail: string
   readonly errors?: readonly Problem[]
+  /** What was asked may have been permitted by a record that is lost, and nobody can account for it. */
+  readonly mayHaveRun?: true
 }
 
 /** Facts to be recorded, in order; the last one is the decision. */
@@ -79,6 +82,9 @@ export type Verdict = Recorded | Replayed | Rejection | CostsNeeded | InFlight |
 
 export const reject = (code: RejectionCode, detail: string, errors?: readonly Problem[]): Rejection =>
   errors === undefined ? { kind: 'rejected', code, detail } : { kind: 'rejected', code, detail, errors }
+
+/** The same refusal, of a message that may have been permitted before. */
+export const uncertain = (rejection: Rejection): Rejection => ({ ...rejection, mayHaveRun: true })
 
 export const record = (...events: readonly BudgetEvent[]): Recorded => ({ kind: 'recorded', events })
 

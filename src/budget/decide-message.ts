@@ -1,6 +1,5 @@
 import type { Command, QuarantineMessage, RecordInvalid, RecordOffsets } from './commands.js'
 import { type Rejection, record, type Verdict } from './context.js'
-import { isUndecidedSpend } from './decide-spend.js'
 import type { RequestInvalid } from './events.js'
 import { invalidRequest, isUnavailable, problemOfRejection } from './problems.js'
 import type { BudgetState } from './state.js'
@@ -14,14 +13,13 @@ export const isPassed = (state: BudgetState, { cause }: Command): boolean =>
 
 /**
  * A message that asks for permission and can never get it has its decision all the same, so that its offset is in the
- * log. What may still be decided later stays unrecorded, and so does what has happened, or may have: a report, and a spend
- * whose first decision was lost.
+ * log. What may still be decided later stays unrecorded, and so does what has happened, or may have: a report, and what a
+ * lost record may have permitted.
  */
-export const decidedInvalid = (state: BudgetState, command: Command, verdict: Rejection): Verdict => {
+export const decidedInvalid = (command: Command, verdict: Rejection): Verdict => {
   const asked = requestOf(command)
   if (command.cause.kind !== 'kafka' || asked === undefined || isUnavailable(verdict.code)) return verdict
-  // Under policies that are lost it may have been permitted. Who answered its id before did so under any.
-  if (isUndecidedSpend(state, command) && verdict.code !== 'IDEMPOTENCY_CONFLICT') return verdict
+  if (verdict.mayHaveRun) return verdict
   const [request, id] = asked
   const named = { source: command.actor.source, id }
   return record({ type: 'RequestInvalid', data: invalidRequest(request, named, problemOfRejection(verdict)) })

@@ -1,11 +1,12 @@
 import type { Cost, Row } from '../accounting/units.js'
 import { amountsOf, coversRows } from './charges.js'
 import type { Release, Settle } from './commands.js'
-import { type DecisionContext, record, reject, requestHash, type Verdict } from './context.js'
+import { type DecisionContext, record, reject, requestHash, uncertain, type Verdict } from './context.js'
 import type { Draft } from './draft.js'
 import type { Charge } from './events.js'
 import { policyVersion } from './registry.js'
 import type { Held, Reservation } from './state.js'
+import { isUndecided } from './undecided.js'
 
 /** Charges what really ran, at most what was reserved in every row, and frees the rest. */
 export const decideSettle = (state: Draft, command: Settle, context: DecisionContext): Verdict => {
@@ -68,7 +69,9 @@ const openReservation = (state: Draft, command: Settle | Release, context: Decis
   if (state.answered('close', source, command.id)) return { kind: 'in-flight' }
   const reservation = state.reservation(source, command.id)
   if (reservation === undefined) {
-    return reject('NOT_FOUND', `source ${JSON.stringify(source)} has no reservation ${JSON.stringify(command.id)}`)
+    const unknown = `source ${JSON.stringify(source)} has no reservation ${JSON.stringify(command.id)}`
+    const rejection = reject('NOT_FOUND', unknown)
+    return isUndecided(state.registry, command.cause) ? uncertain(rejection) : rejection
   }
   if (reservation.expiresAt > context.at) return reservation
   return reject(

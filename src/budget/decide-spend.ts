@@ -2,7 +2,7 @@ import type { Cost } from '../accounting/units.js'
 import { admits, balanceIn, isInfinite, largestCount } from './admission.js'
 import { type Balance, reserve, spend } from './balance.js'
 import { alignedCosts, amountsOf, coversRows, sumsText } from './charges.js'
-import type { Command as BudgetCommand, Report, Reserve, Spend, SpendRequest } from './commands.js'
+import type { Report, Reserve, Spend, SpendRequest } from './commands.js'
 import {
   type DecisionContext,
   type Prior,
@@ -10,6 +10,7 @@ import {
   record,
   reject,
   requestHash,
+  uncertain,
   type Verdict,
 } from './context.js'
 import { notQuarantined } from './decide-quarantine.js'
@@ -18,12 +19,16 @@ import type { BudgetAfter, BudgetEvent, Charge, FailingBudget, Request, SpendAcc
 import { haltOf } from './halts.js'
 import { fitsInline, splitIntoParts } from './parts.js'
 import type { Policy } from './policy.js'
-import { isUndecided } from './registry.js'
-import type { BudgetState } from './state.js'
 import { type Target, targetsOf } from './targets.js'
+import { isUndecided } from './undecided.js'
 import { secondsAfter, windowOf } from './window.js'
 
-type Command = Spend | Report | Reserve
+type Command = Spend | Reported | Reserve
+
+/** A report, or what is charged like one. */
+interface Reported extends Report {
+  readonly undecided?: true
+}
 
 /** The most budgets that an answer or a record shows one by one. */
 export const MOST_SHOWN = 100
@@ -49,16 +54,21 @@ interface ChargedPolicy {
  * that cannot pay where the request says `drop`. What may have been permitted by a lost record is charged like a report.
  */
 export const decideSpend = (state: Draft, command: Command, context: DecisionContext): Verdict => {
-  const { request } = command
   const repeat = repeated(state, command, context) ?? resolved(state, command)
   if (repeat !== undefined) return repeat
+  if (command.kind === 'report' || !isUndecided(state.registry, command.cause)) return decided(state, command, context)
+  const { actor, cause, request } = command
+  const verdict = decided(state, { kind: 'report', actor, cause, request, undecided: true }, context)
+  return verdict.kind === 'rejected' ? uncertain(verdict) : verdict
+}
+
+const decided = (state: Draft, command: Command, context: DecisionContext): Verdict => {
+  const { request } = command
   const targets = targetsOf(state.registry.active, request.attributes)
   if ('kind' in targets) return targets
-  const undecided = isUndecidedSpend(state, command)
-  const problem = unavailable(state, undecided ? asReport(command) : command, targets, context)
+  const problem = unavailable(state, command, targets, context)
   if (problem !== undefined) return problem
   const touched = targets.flatMap((target) => touch(state, target, request, context.at))
-  if (undecided) return reported({ ...asReport(command), undecided }, touched)
   return command.kind === 'report' ? reported(command, touched) : answered(command, touched, context)
 }
 
@@ -68,24 +78,18 @@ const repeated = (state: Draft, command: Command, { prior }: DecisionContext): V
     const sameRequest = requestHash(prior.event) === request.hash
     if (sameRequest && !chargedElsewhere(command, prior.event)) return { kind: 'replayed', prior }
     if (sameRequest) return alreadyCharged(request, prior)
-    return reject(
+    const conflict = reject(
       'IDEMPOTENCY_CONFLICT',
       `id ${JSON.stringify(request.id)} was used for another request, answered by record ${prior.seq}; use a new id for a new spend`,
     )
+    // The lost records may have found the other one invalid, and permitted this one.
+    return areUndecided(state, command, prior.event) ? uncertain(conflict) : conflict
   }
   return state.answered('request', request.attributes.source, request.id) ? { kind: 'in-flight' } : undefined
 }
 
-/** Whether a lost record may have permitted this: then it may have happened, and is charged whether there is room or not. */
-export const isUndecidedSpend = (state: BudgetState, { kind, cause }: BudgetCommand): boolean =>
-  (kind === 'spend' || kind === 'reserve') && cause.kind === 'kafka' && isUndecided(state.registry, cause)
-
-const asReport = ({ actor, cause, request }: Command): Report => ({ kind: 'report', actor, cause, request })
-
-/** A report, or what is charged like one. */
-interface Reported extends Report {
-  readonly undecided?: true
-}
+const areUndecided = (state: Draft, { cause }: Command, { type, data }: BudgetEvent): boolean =>
+  isUndecided(state.registry, cause) && type === 'SpendReported' && data.undecided === true
 
 const quarantinedBy = (command: Command): number | undefined =>
   command.kind === 'report' ? command.quarantined : undefined
@@ -124,6 +128,10 @@ const unavailable = (
     const interactive = targets.find(({ policy }) => policy.metric === 'zcdp' || policy.metric === 'rdp')
     if (interactive !== undefined) return deltaNotReservable(interactive.policy)
   }
+  if (kind === 'report' && command.undecided) {
+    const endless = targets.find(({ policy }) => isInfinite(policy, alignedCosts(policy.rows, request.costs)))
+    if (endless !== undefined) return costInfinite(endless.policy)
+  }
   const windowed = targets.find(({ policy }) => policy.window !== 'lifetime')
   if (context.clockDoubt && kind !== 'report' && windowed !== undefined) {
     return reject(
@@ -145,6 +153,13 @@ const deltaNotReservable = (policy: Policy): Rejection =>
   reject(
     'DELTA_NOT_RESERVABLE',
     `policy ${policy.id} is ${policy.metric}: a spend with a delta of its own must be one-shot there, because concurrent composition is proved for delta = 0 only; spend it directly`,
+  )
+
+/** No ledger permits it. Charged all the same, it would close every budget that it touches for ever. */
+const costInfinite = (policy: Policy): Rejection =>
+  reject(
+    'COST_INFINITE',
+    `its first decision is lost, and it has no finite cost under policy ${policy.id}; charge what ran, if anything did`,
   )
 
 const touch = (state: Draft, target: Target, request: SpendRequest, at: string): readonly Touched[] => {

@@ -24,7 +24,7 @@ export const decide = (state: Draft, command: Command, context: DecisionContext)
 const decideAuthorised = (state: Draft, command: Command, context: DecisionContext): Verdict => {
   if (isPassed(state, command)) return { kind: 'passed' }
   const verdict = decideOpen(state, command, context)
-  return verdict.kind === 'rejected' ? decidedInvalid(state, command, verdict) : verdict
+  return verdict.kind === 'rejected' ? decidedInvalid(command, verdict) : verdict
 }
 
 const decideOpen = (state: Draft, command: Command, context: DecisionContext): Verdict => {

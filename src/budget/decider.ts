@@ -8,6 +8,7 @@ import { Draft } from './draft.js'
 import type { BudgetEvent, SpendPart } from './events.js'
 import { evolve } from './evolve.js'
 import type { BudgetState, KeyFamily } from './state.js'
+import { chargedWhole } from './undecided.js'
 
 /** What became of a command. */
 export type Answer = Answered | Rejection | CostsNeeded | InFlight | Passed
@@ -119,7 +120,9 @@ const keyOf = (command: Command): readonly [family: KeyFamily, source: string, i
 /** A candidate is only that: the record has to name this very source and id, in this family. */
 const answers = (prior: Prior, [family, source, id]: readonly [KeyFamily, string, string]): boolean => {
   const { type, data } = prior.event
+  const whole = type === 'SpendReported' && chargedWhole(data)
   const closes = type === 'ReservationSettled' || type === 'ReservationReleased' || type === 'ReservationExpired'
-  if (closes !== (family === 'close') || type === 'SpendPart' || !('id' in data) || !('source' in data)) return false
+  if ((closes !== (family === 'close') && !whole) || type === 'SpendPart' || !('id' in data) || !('source' in data))
+    return false
   return data.source === source && data.id === id
 }

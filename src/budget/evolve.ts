@@ -17,6 +17,7 @@ import type { Policy } from './policy.js'
 import { activeVersion, policyVersion, type Registry } from './registry.js'
 import type { BudgetState, Held, Reservation } from './state.js'
 import { targetKeys } from './targets.js'
+import { chargedWhole } from './undecided.js'
 
 /** Where an event stands in the log. */
 export interface Place {
@@ -60,7 +61,8 @@ const apply = (state: BudgetState, event: BudgetEvent, place: Place, parts: Budg
       break
     case 'SpendReported':
       charge(state, event.data, unitsOf(event.data, parts), place.seq)
-      if (event.data.violations.length > 0) state.rememberViolation(place.seq)
+      if (chargedWhole(event.data)) state.rememberKey('close', event.data.source, event.data.id, place.seq)
+      if (event.data.violations.length > 0 && !event.data.undecided) state.rememberViolation(place.seq)
       if (event.data.quarantined !== undefined) resolve(state, event.data.quarantined, place.seq)
       break
     case 'RequestInvalid':

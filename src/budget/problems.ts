@@ -15,6 +15,7 @@ export const REQUEST_PROBLEMS = {
   NOT_FOUND: [404, 'There is no such thing'],
   BUDGET_EXHAUSTED: [409, 'A budget has too little left'],
   COST_INFINITE: [409, 'The release has no finite cost'],
+  UNDECIDED: [409, 'The first decision is lost'],
   RESERVATION_CLOSED: [409, 'The reservation is closed'],
   VERSION_MISMATCH: [412, 'The policy has another version'],
   PROPOSAL_MISMATCH: [412, 'Something else waits for approval'],
@@ -36,7 +37,7 @@ export const REQUEST_PROBLEMS = {
   HALTED: [503, 'Spending is halted'],
   CLOCK_UNCERTAIN: [503, 'The clock cannot be trusted'],
 } as const satisfies Record<
-  BodyProblemCode | RejectionCode | AccountingErrorCode | SpendRefused['code'],
+  BodyProblemCode | RejectionCode | AccountingErrorCode | SpendRefused['code'] | 'UNDECIDED',
   readonly [status: number, title: string]
 >
 

@@ -1,4 +1,3 @@
-import type { KafkaCause } from '../ledger/record.js'
 import type { GapDeclared, TokenCreated, TopicResetProposed, UndecidedMessages } from './events.js'
 import { type Match, type Policy, type PolicyVersion, preparePolicy } from './policy.js'
 
@@ -104,7 +103,3 @@ export const lastHeld = (history: PolicyHistory | undefined): PolicyVersion | un
 /** The reset of a partition that nobody has approved yet. */
 export const waitingReset = ({ resets }: Registry, topic: string, partition: number): TopicReset | undefined =>
   resets.find((reset) => reset.approvedBy === null && reset.topic === topic && reset.partition === partition)
-
-/** Whether a message may have been decided by a record that is lost. */
-export const isUndecided = ({ undecided }: Registry, { topic, partition, offset }: KafkaCause): boolean =>
-  undecided.some((one) => one.topic === topic && one.partition === partition && BigInt(offset) < BigInt(one.before))

@@ -4,6 +4,7 @@ import type { ProblemCode } from './problem.js'
 export const CHARGE_PROBLEMS: readonly ProblemCode[] = [
   'BUDGET_EXHAUSTED',
   'COST_INFINITE',
+  'UNDECIDED',
   'ATTRIBUTE_REQUIRED',
   'NO_POLICY',
   'RELATION_MISMATCH',
@@ -16,7 +17,7 @@ export const CHARGE_PROBLEMS: readonly ProblemCode[] = [
 
 /** Codes of what has happened already: it is charged whether there is room or not, and no halt stops it. */
 export const REPORT_PROBLEMS: readonly ProblemCode[] = CHARGE_PROBLEMS.filter(
-  (code) => code !== 'HALTED' && code !== 'BUDGET_EXHAUSTED' && code !== 'COST_INFINITE',
+  (code) => !['HALTED', 'BUDGET_EXHAUSTED', 'COST_INFINITE', 'UNDECIDED'].includes(code),
 )
 
 /** The header of an answer that was given before. */

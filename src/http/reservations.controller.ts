@@ -34,7 +34,7 @@ export class ReservationsController {
       'Settle or release it in time: what expires is charged in full, since nobody can prove that nothing ran.',
     roles: ['emitter'],
     body: 'ReservationRequest',
-    answers: { 201: { description: 'Set aside.', schema: 'ReservedOrCharged', headers: REPLAYED } },
+    answers: { 201: { description: 'Set aside.', schema: 'Reserved', headers: REPLAYED } },
     problems: [...CHARGE_PROBLEMS, 'DELTA_NOT_RESERVABLE'],
   })
   async reserve(@Body() body: ReservationDto, @By() actor: Actor, @Res({ passthrough: true }) reply: FastifyReply) {

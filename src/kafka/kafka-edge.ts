@@ -20,7 +20,7 @@ import { messageDigest } from './message-digest.js'
 import { MessageHandler, type Quarantine, type Rejected } from './message-handler.js'
 import type { OwnedPartition } from './partition.js'
 import { endWithin, pause } from './pause.js'
-import { rejectedReport } from './quarantined-message.js'
+import { unaccountable } from './quarantined-message.js'
 import { openSender } from './sender.js'
 import { SteadyProducer } from './steady-producer.js'
 import { ends, type Range, readRange } from './tail.js'
@@ -281,7 +281,7 @@ const LAST_SENDS_MS = 3_000
 
 const quarantineOf = (message: KafkaMessage, item: Ingest, { rejection }: Rejected): Quarantine => {
   const source = 'source' in item ? item.source : ''
-  return rejectedReport(message, item.cause, { source, id: idOf(item), type: typeOf(item) }, rejection)
+  return unaccountable(message, item.cause, { source, id: idOf(item), type: typeOf(item) }, rejection)
 }
 
 /** The type of the event that asks for it. */

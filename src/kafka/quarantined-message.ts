@@ -9,6 +9,7 @@ export const QUARANTINE_REASONS = {
   ...UNREADABLE,
   UNKNOWN_TYPE: 'a CloudEvent of a type that asks for nothing here',
   REPORT_INVALID: 'a report that cannot be accounted; the detail begins with the code that HTTP would answer',
+  DECISION_LOST: 'a request whose first decision may be lost, and that cannot be accounted; the detail begins as above',
 } as const
 
 export type QuarantineReason = keyof typeof QUARANTINE_REASONS
@@ -35,15 +36,20 @@ export const quarantined = (
 })
 
 /**
- * A report that was read, or a spend whose decision was lost, and that the ledger could not account: `code` is what HTTP
- * would answer.
+ * What was read and may have happened, and what the ledger could not account: a report, or a request that lost records may have
+ * permitted. `code` is what HTTP would answer.
  */
-export const rejectedReport = (
+export const unaccountable = (
   message: ReceivedMessage,
   cause: KafkaCause,
   known: Pick<Envelope, 'source' | 'id' | 'type'>,
   { code, detail }: { readonly code: string; readonly detail: string },
-): UnreadableMessage => quarantined(message, cause, 'REPORT_INVALID', `${code}: ${detail}`, known)
+): UnreadableMessage => {
+  const reason = known.type === REPORT_TYPE ? 'REPORT_INVALID' : 'DECISION_LOST'
+  return quarantined(message, cause, reason, `${code}: ${detail}`, known)
+}
+
+const REPORT_TYPE = 'epsilon.report.v1'
 
 const MOST_DETAIL = 2_000
 const MOST_KEY_BYTES = 256

@@ -32,6 +32,8 @@ export interface Audit {
   readonly charged: Set<Policy>
   /** Guarantees that began to hold over budgets that had taken more, by {@link overdrawnName}. */
   readonly overdrawn: Map<string, Overdrawn>
+  /** Guarantees' budgets that charges without a known decision took beyond the cap that holds, by {@link overdrawnName}. */
+  readonly overcharged: Map<string, number>
   /** Who asked for the parts whose decision has not come yet, and which way, as text. */
   partsAsked: string
   /** What open reservations asked for, by source and id. */

@@ -8,7 +8,8 @@ export interface Overdrawn {
   readonly budgets: number
 }
 
-export const overdrawnName = ({ id, generation }: PolicyVersion): string => `${generation} ${id}`
+export const overdrawnName = ({ id, generation }: Pick<PolicyVersion, 'id' | 'generation'>): string =>
+  `${generation} ${id}`
 
 /**
  * Looks at a guarantee as it begins to hold: a budget that has taken more than its cap stays there, admits nothing more,
@@ -16,6 +17,7 @@ export const overdrawnName = ({ id, generation }: PolicyVersion): string => `${g
  */
 export const noteCapBelowSpent = (audit: Audit, version: PolicyVersion, { seq }: RecordPlace): void => {
   audit.overdrawn.delete(overdrawnName(version))
+  audit.overcharged.delete(overdrawnName(version))
   if (version.role !== 'guarantee') return
   const policy = preparePolicy(version)
   let budgets = 0

@@ -1,13 +1,14 @@
-import type { BudgetEvent, SpendAccepted } from '../budget/events.js'
+import type { BudgetEvent, SpendAccepted, SpendReported } from '../budget/events.js'
 import { haltOf } from '../budget/halts.js'
 import type { Policy } from '../budget/policy.js'
-import { isUndecided } from '../budget/registry.js'
 import { type Target, targetsOf } from '../budget/targets.js'
+import { chargedWhole, isUndecided } from '../budget/undecided.js'
 import { secondsAfter } from '../budget/window.js'
 import { type Afterwards, type Audit, fail, type RecordPlace, reservedName } from './audit.js'
 import { type Charged, checkAfter, checkCharges, checkFailing } from './check-charges.js'
 import { checkRefused } from './check-refusal.js'
 import { checkRequest } from './check-request.js'
+import { noteOvercharge } from './overcharge.js'
 import { noiseOf, type RecordedRequest } from './recorded-request.js'
 import { overrun, type Touched, touchedBy } from './touched.js'
 
@@ -35,8 +36,7 @@ export const checkSpend = (audit: Audit, event: SpendEvent, place: RecordPlace):
 
 const kindOf = ({ type, data }: SpendEvent) => {
   // What was asked for is told by its body alone: only a reservation has an end.
-  if (type === 'SpendReported' && data.undecided !== undefined)
-    return 'expiresInSeconds' in data.spend ? 'reserve' : 'spend'
+  if (type === 'SpendReported' && data.undecided !== undefined) return chargedWhole(data) ? 'reserve' : 'spend'
   if (type === 'SpendReported') return 'report'
   return type === 'ReservationOpened' || type === 'ReservationRefused' ? 'reserve' : 'spend'
 }
@@ -46,8 +46,7 @@ const kindOf = ({ type, data }: SpendEvent) => {
  * them may have been a permit, so it is charged, whether there is room or not.
  */
 const checkUndecided = (audit: Audit, { type, data }: SpendEvent, place: RecordPlace): void => {
-  const { cause } = place
-  const isLost = cause.kind === 'kafka' && isUndecided(audit.state.registry, cause)
+  const isLost = isUndecided(audit.state.registry, place.cause)
   if (type === 'SpendReported') {
     const { undecided } = data
     if (undecided !== undefined && undecided !== true)
@@ -76,7 +75,7 @@ const checkTaken = (
   checkCharges(audit, data.charges, charged(kept), place)
   audit.tally.budgetsTouched += kept.length
   noteCharged(audit, kept)
-  if (event.type === 'SpendReported') checkReport(audit, event.data.violations, kept, place)
+  if (event.type === 'SpendReported') checkReport(audit, event.data, kept, place)
   else checkPermit(audit, kept, place)
   if (event.type === 'ReservationOpened') checkReservation(audit, event.data.expiresAt, request, kept, place)
   const noise = checkNoise(audit, data, place)
@@ -175,11 +174,12 @@ const addViolations = (
 
 const checkReport = (
   audit: Audit,
-  listed: SpendEventViolations,
+  { violations: listed, undecided }: SpendReported,
   kept: readonly Touched[],
   place: RecordPlace,
 ): void => {
-  audit.tally.reports++
+  if (undecided) audit.tally.undecided++
+  else audit.tally.reports++
   const beyond = kept.filter(({ admitted, costs }) => !admitted && costs.some((cost) => cost !== 0n))
   const broken = beyond.filter(({ policy }) => policy.role === 'guarantee')
   if (listed.length === 0 && broken.length > 0) {
@@ -197,12 +197,11 @@ const checkReport = (
     )
   }
   checkFailing(audit, listed, broken, place)
-  addViolations(audit, 'REPORT_BEYOND_CAP', broken, place)
+  if (undecided) noteOvercharge(audit, broken, place)
+  else addViolations(audit, 'REPORT_BEYOND_CAP', broken, place)
   const quota = beyond.find(({ policy }) => policy.role === 'quota')
   if (quota !== undefined) audit.notices.add({ seq: place.seq, code: 'REPORT_BEYOND_QUOTA', detail: beyondText(quota) })
 }
-
-type SpendEventViolations = Extract<BudgetEvent, { readonly type: 'SpendReported' }>['data']['violations']
 
 const checkReservation = (
   audit: Audit,

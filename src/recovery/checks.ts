@@ -249,7 +249,11 @@ const budgets = ({ replay: { tally, notices } }: Verification): readonly (Part |
     name: 'over-charge',
     codes: [],
     detail: 'what nobody could prove unused is charged in full',
-    figures: { expiredReservations: tally.reservationsExpired },
+    figures: {
+      expiredReservations: tally.reservationsExpired,
+      undecided: tally.undecided,
+      budgetsBeyondCap: notices.countOf('OVERCHARGED'),
+    },
   },
 ]
 

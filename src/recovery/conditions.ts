@@ -130,11 +130,17 @@ const aboveCap = (
   if (budgetsAboveCap === 0) return []
   const overdrawn = audit.overdrawn.get(overdrawnName(guarantee))
   const before = Math.min(overdrawn?.budgets ?? 0, budgetsAboveCap)
-  const after = budgetsAboveCap - before
+  const overcharged = Math.min(audit.overcharged.get(overdrawnName(guarantee)) ?? 0, budgetsAboveCap - before)
+  const after = budgetsAboveCap - before - overcharged
   const found: string[] = []
   if (overdrawn !== undefined && before > 0) {
     found.push(
       `${counted(before)} had taken more than this cap before record ${overdrawn.seq} set it, up to ${largestUse} times the cap by now: the statement does not hold there; the largest cap under which something was charged is ${largestOf(charged)}`,
+    )
+  }
+  if (overcharged > 0) {
+    found.push(
+      `${counted(overcharged)} went beyond the cap, up to ${largestUse} times the cap, by what a recovery charged because its decision is lost: the statement holds there if the lost decisions kept to the cap`,
     )
   }
   if (after > 0) {

@@ -41,6 +41,7 @@ export class Replay implements Audit {
   readonly authority = new Authority()
   readonly charged = new Set<Policy>()
   readonly overdrawn = new Map<string, Overdrawn>()
+  readonly overcharged = new Map<string, number>()
   readonly reserved = new Map<string, Reserved>()
   partsAsked = ''
   #epoch = 0

@@ -84,6 +84,7 @@ export const statementOf = (verification: Verification, program: Program): JsonO
         reportsBeyondQuota: replay.notices.countOf('REPORT_BEYOND_QUOTA'),
         capsBelowSpent: replay.notices.countOf('CAP_BELOW_SPENT'),
         partsVoided: replay.notices.countOf('PARTS_VOIDED'),
+        overcharged: replay.notices.countOf('OVERCHARGED'),
       },
       program: { ...program },
     },

@@ -16,6 +16,7 @@ export class Tally {
   refusalsOutOfReach = 0
   largestCounts = 0
   reports = 0
+  undecided = 0
   reservationsOpened = 0
   reservationsSettled = 0
   reservationsReleased = 0

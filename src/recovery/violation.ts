@@ -21,7 +21,7 @@ export interface Violation {
 /** Something to look at that breaks no guarantee: a quota that was passed, a cap below what was spent already. */
 export interface Notice {
   readonly seq: number
-  readonly code: 'REPORT_BEYOND_QUOTA' | 'CAP_BELOW_SPENT' | 'PARTS_VOIDED'
+  readonly code: 'REPORT_BEYOND_QUOTA' | 'CAP_BELOW_SPENT' | 'PARTS_VOIDED' | 'OVERCHARGED'
   readonly detail: string
 }
 

@@ -115,6 +115,7 @@ const structuredEvent = ([type, request]: readonly [string, keyof typeof DATA_NA
 const NEVER_INVALID: readonly string[] = [
   'BUDGET_EXHAUSTED',
   'COST_INFINITE',
+  'UNDECIDED',
   'UNAUTHENTICATED',
   'VERSION_MISMATCH',
   'PROPOSAL_MISMATCH',
@@ -186,9 +187,7 @@ const OWN: Schemas = {
   ReservedDecision: decided('Reserved'),
   ReportedDecision: decided('Reported'),
   ClosedDecision: decided('Closed'),
-  RefusedDecision: object({ ...without(PROBLEM, ['errors']), ...propertiesOf(named('Refusal')), ...WHOSE }, [
-    'undecided',
-  ]),
+  RefusedDecision: object({ ...without(PROBLEM, ['errors']), ...propertiesOf(named('Refusal')), ...WHOSE }),
   InvalidDecision: object(
     {
       decision: literal('invalid'),

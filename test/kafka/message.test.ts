@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ingestOf, REQUESTS } from '../../src/kafka/message.js'
 import { messageCause } from '../../src/kafka/message-cause.js'
-import { rejectedReport } from '../../src/kafka/quarantined-message.js'
+import { unaccountable } from '../../src/kafka/quarantined-message.js'
 import type { ReceivedMessage } from '../../src/kafka/wire-message.js'
 import { received, type Stored } from '../support/client-wire.js'
 import { binary, dataOf, type Emitted, REPORT, SPEND, structured, withHeaders } from './emitted.js'
@@ -158,10 +158,8 @@ test('a message that is no event of a known type is quarantined, with all that i
 test('a report that the ledger cannot account is quarantined with the code that HTTP would answer', () => {
   const message = received(binary(REPORT))
   const sent = { source: REPORT.source, id: REPORT.id }
-  const known = { ...sent, type: 'epsilon.report.v1' }
-  expect(
-    rejectedReport(message, causeOf(message), known, { code: 'NO_POLICY', detail: 'no policy covers it' }),
-  ).toEqual({
+  const rejection = { code: 'NO_POLICY', detail: 'no policy covers it' }
+  const quarantined = {
     request: 'quarantine',
     cause: causeOf(message),
     message: {
@@ -172,5 +170,12 @@ test('a report that the ledger cannot account is quarantined with the code that 
       ...sent,
       ceType: 'epsilon.report.v1',
     },
+  }
+  expect(unaccountable(message, causeOf(message), { ...sent, type: 'epsilon.report.v1' }, rejection)).toEqual(
+    quarantined,
+  )
+  expect(unaccountable(message, causeOf(message), { ...sent, type: 'epsilon.settle.v1' }, rejection)).toEqual({
+    ...quarantined,
+    message: { ...quarantined.message, reason: 'DECISION_LOST', ceType: 'epsilon.settle.v1' },
   })
 })

@@ -4,7 +4,7 @@ import { MemoryStore } from '../../src/adapters/memory-store.js'
 import type { Ingest, IngestOutcome } from '../../src/application/ingest.js'
 import { ingestOf } from '../../src/kafka/message.js'
 import { messageCause } from '../../src/kafka/message-cause.js'
-import { rejectedReport } from '../../src/kafka/quarantined-message.js'
+import { unaccountable } from '../../src/kafka/quarantined-message.js'
 import type { ReceivedMessage } from '../../src/kafka/wire-message.js'
 import { recordsOf } from '../../src/ledger/block.js'
 import { decodeRecord, type LedgerRecord } from '../../src/ledger/record.js'
@@ -42,7 +42,7 @@ const quarantineFor = (
     throw new Error(`${item?.request} was not to stop at ${JSON.stringify(outcome)}`)
   }
   const sent = { source: item.source, id: String(item.wire['id']), type: 'epsilon.report.v1' }
-  return rejectedReport(message, item.cause, sent, outcome.rejection)
+  return unaccountable(message, item.cause, sent, outcome.rejection)
 }
 
 const recordsIn = async (store: MemoryStore): Promise<readonly LedgerRecord[]> => {

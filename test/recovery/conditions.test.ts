@@ -3,7 +3,7 @@ import { guaranteesOf } from '../../src/recovery/guarantees.js'
 import { statementOf } from '../../src/recovery/statement.js'
 import type { TestPolicy } from '../budget/test-ledger.js'
 import { firstOf, forged } from '../support/forge.js'
-import { Scenario } from '../support/scenario.js'
+import { messageAt, Scenario, trainer } from '../support/scenario.js'
 import { verifiedLines } from '../support/verified.js'
 
 const pure = (epsilon: string) => ({ mechanism: 'declared_pure', epsilon })
@@ -25,11 +25,21 @@ const said = async (ledger: Scenario) => {
     readonly statement: string
     readonly verdict: object
     readonly notices: object
+    readonly checks: readonly { readonly parts: readonly Part[] }[]
     readonly guarantees: readonly { readonly conditions: readonly string[]; readonly conditional: boolean }[]
   }
   const notices = verification.replay.notices.items
   return { ...predicate, notices, conditions: predicate.guarantees.map(({ conditions }) => conditions) }
 }
+
+interface Part {
+  readonly name: string
+  readonly status: string
+  readonly figures: object
+}
+
+const partOf = (checks: readonly { readonly parts: readonly Part[] }[], name: string): Part =>
+  checks.flatMap(({ parts }) => parts).find((part) => part.name === name) as Part
 
 /** A ledger under one policy, of which something was spent. */
 const charged = async (policy: TestPolicy, epsilon = '0.5') => {
@@ -200,4 +210,47 @@ test('what guarantees have come to is worked out anew after another record', asy
   const ledger = await charged(person('1'))
   const { replay } = verifiedLines(await ledger.bytes())
   expect(guaranteesOf(replay)).toBe(guaranteesOf(replay))
+})
+
+const messageOf = (ledger: Scenario, offset: number, epsilon: string, unit = 'u') =>
+  ledger.spend({ id: `m${offset}`, unit, ...pure(epsilon) }, { ...trainer, token: '' }, messageAt(offset))
+
+test('what a recovery charges beyond a cap is no violation, but a condition', async () => {
+  const ledger = await charged(person('1'), '0.8')
+  await ledger.declareGap({ before: 10 })
+  for (const [offset, epsilon] of ['0.1', '0.5', '0.5'].entries()) await messageOf(ledger, offset, epsilon)
+  await messageOf(ledger, 5, '0.2', 'v')
+  const { conditions, verdict, notices, checks } = await said(ledger)
+  expect(conditions).toEqual([
+    [
+      '1 budget went beyond the cap, up to 1.9 times the cap, by what a recovery charged because its decision is lost: the statement holds there if the lost decisions kept to the cap',
+    ],
+  ])
+  expect(verdict).toMatchObject({ code: 'verified', conditional: 1 })
+  expect(notices).toMatchObject([{ code: 'OVERCHARGED', seq: 8 }])
+  expect(partOf(checks, 'over-charge').figures).toEqual({ expiredReservations: 0, undecided: 4, budgetsBeyondCap: 1 })
+})
+
+test('what is reported beyond a cap after that is a violation', async () => {
+  const ledger = await charged(person('1'), '0.8')
+  await ledger.declareGap({ before: 10 })
+  await messageOf(ledger, 0, '0.5')
+  await ledger.report({ id: 'r', unit: 'v', ...pure('1.5') })
+  const { conditions, verdict } = await said(ledger)
+  expect(verdict).toMatchObject({ code: 'violated', violations: 1 })
+  expect(conditions[0]?.[1]).toBe(
+    '1 budget went beyond the cap, up to 1.5 times the cap: the statement does not hold there',
+  )
+})
+
+test('a smaller cap over budgets that a recovery had charged counts them once', async () => {
+  const ledger = await charged(person('1'), '0.8')
+  await ledger.declareGap({ before: 10 })
+  await messageOf(ledger, 0, '0.5')
+  await change(ledger, person('0.9'), 1)
+  await ledger.report({ id: 'r', unit: 'v', ...pure('1') })
+  const { conditions } = await said(ledger)
+  expect(conditions[0]).toHaveLength(2)
+  expect(conditions[0]?.[0]).toMatch(/^1 budget had taken more than this cap before record 8 set it/)
+  expect(conditions[0]?.[1]).toMatch(/^1 budget went beyond the cap, .*: the statement does not hold there$/)
 })

@@ -11,7 +11,7 @@ import type { GapDeclared, TokenCreated } from '../../src/budget/events.js'
 import { readPrior } from '../../src/budget/priors.js'
 import { parseRequest } from '../../src/budget/request.js'
 import { rowsFor } from '../../src/budget/targets.js'
-import { BlockBuilder } from '../../src/ledger/block.js'
+import { type Block, BlockBuilder, type Position, positionOf } from '../../src/ledger/block.js'
 import { GAP_DECLARED } from '../../src/ledger/chain.js'
 import { TimeKeeper } from '../../src/ledger/clock.js'
 import type { Cause, JsonObject, KafkaCause } from '../../src/ledger/record.js'
@@ -51,36 +51,12 @@ export class Scenario {
   readonly clock = new ManualClock()
   readonly state = new NaiveState()
   readonly #timeKeeper = new TimeKeeper(this.clock)
-  readonly #writer: Writer<Command, Answer>
-  readonly #ledger: Ledger
+  #writer: Writer<Command, Answer>
+  #ledger: Ledger
 
   private constructor(readonly name: string) {
-    const { state, store } = this
-    const decider = new BudgetDecider({
-      state,
-      ledger: name,
-      priorAt: (seq) => readPrior(store, seq),
-      follow: () => undefined,
-      committed: () => undefined,
-    })
-    this.#writer = new Writer({
-      store,
-      decider,
-      timeKeeper: this.#timeKeeper,
-      ledger: name,
-      epoch: 0,
-      position: undefined,
-      onFatal: (error) => {
-        throw error
-      },
-    })
-    this.#ledger = new Ledger({
-      writer: this.#writer,
-      state,
-      costs: new KnownCosts(),
-      priorAt: (seq) => readPrior(store, seq),
-      at: () => this.#timeKeeper.stamp(),
-    })
+    this.#writer = this.#writerOf(0, undefined)
+    this.#ledger = this.#ledgerOf(this.#writer)
   }
 
   /** A ledger that is open, with an operator's, an approver's and an emitter's token. */
@@ -178,7 +154,7 @@ export class Scenario {
 
   /**
    * Begins a later epoch, as a recovery does: after so many numbers that are lost, with messages before this offset
-   * whose decisions are. Nothing can be written after it.
+   * whose decisions are.
    */
   async declareGap({ reason = 'restored from a copy', lost = 0, before = 0 } = {}): Promise<void> {
     const head = await this.store.head()
@@ -191,6 +167,8 @@ export class Scenario {
     const blocks = builder.blocks()
     await this.store.append(blocks, head)
     for (const block of blocks) follow(this.state, block)
+    this.#writer = this.#writerOf(1, positionOf(blocks.at(-1) as Block))
+    this.#ledger = this.#ledgerOf(this.#writer)
   }
 
   release(id: string, reason = 'nothing ran', actor = trainer): Promise<Outcome> {
@@ -228,6 +206,39 @@ export class Scenario {
   /** One text a record. */
   async lines(): Promise<string[]> {
     return (await this.bytes()).toString('utf8').split('\n').slice(0, -1)
+  }
+
+  #writerOf(epoch: number, position: Position | undefined): Writer<Command, Answer> {
+    const { state, store, name } = this
+    const decider = new BudgetDecider({
+      state,
+      ledger: name,
+      priorAt: (seq) => readPrior(store, seq),
+      follow: () => undefined,
+      committed: () => undefined,
+    })
+    return new Writer({
+      store,
+      decider,
+      timeKeeper: this.#timeKeeper,
+      ledger: name,
+      epoch,
+      position,
+      onFatal: (error) => {
+        throw error
+      },
+    })
+  }
+
+  #ledgerOf(writer: Writer<Command, Answer>): Ledger {
+    const { state, store } = this
+    return new Ledger({
+      writer,
+      state,
+      costs: new KnownCosts(),
+      priorAt: (seq) => readPrior(store, seq),
+      at: () => this.#timeKeeper.stamp(),
+    })
   }
 }
 

@@ -21,9 +21,6 @@ const POSITION = { position: ref('Position') }
 const REQUEST = { id: ANY_NAME, source: ANY_NAME }
 const nullable = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] })
 
-const UNDECIDED = {
-  undecided: { description: 'The first decision was lost with a stale copy: charged in full.', const: true },
-}
 const accepted = {
   decision: literal('accepted'),
   ...REQUEST,
@@ -31,20 +28,21 @@ const accepted = {
   budgets: { description: 'Left out beyond 100.', ...list(ref('Budget')) },
   dropped: { description: 'Units that could not pay: leave their data out.', ...list(ANY_NAME) },
 }
-const OPTIONAL = ['budgets', 'dropped', 'undecided']
+const OPTIONAL = ['budgets', 'dropped']
 const reserved = { ...accepted, expiresAt: INSTANT }
 const reported = { ...accepted, violation: { type: 'boolean' } }
-const permitted = { ...accepted, ...UNDECIDED }
 const closed = { decision: literal('accepted'), state: { enum: ['settled', 'released'] }, ...REQUEST, ...RECEIPT }
 const refused = {
   decision: literal('refused'),
   ...REQUEST,
   ...RECEIPT,
-  code: { enum: ['BUDGET_EXHAUSTED', 'COST_INFINITE'] },
+  code: {
+    description: 'UNDECIDED: charged in full, because a restored ledger may have lost the first decision.',
+    enum: ['BUDGET_EXHAUSTED', 'COST_INFINITE', 'UNDECIDED'],
+  },
   failing: { description: 'At most 100 of them.', ...list(ref('FailingBudget')) },
   failingCount: integer(0),
   largestCount: { description: 'The largest count that would have passed.', ...integer(0, 1e12) },
-  ...UNDECIDED,
 }
 
 const policyFields = {
@@ -127,29 +125,21 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
       },
     ],
   },
-  Refusal: {
-    type: 'object',
-    properties: refused,
-    required: Object.keys(refused).filter((name) => name !== 'undecided'),
-  },
+  Refusal: { type: 'object', properties: refused, required: Object.keys(refused) },
   RefusalProblem: {
     description: 'A recorded refusal has the facts of the decision beside the problem.',
     anyOf: [{ allOf: [ref('Problem'), ref('Refusal')] }, ref('Problem')],
   },
-  Accepted: object(permitted, OPTIONAL),
+  Accepted: object(accepted, OPTIONAL),
   Reserved: object(reserved, OPTIONAL),
-  ReservedOrCharged: {
-    description: 'Without expiresAt nothing is held: what a lost decision may have set aside was charged in full.',
-    anyOf: [ref('Reserved'), ref('Accepted')],
-  },
   Reported: object(reported, OPTIONAL),
   Closed: object(closed),
   StoredAnswer: {
     oneOf: [
-      object({ ...permitted, ...POSITION }, OPTIONAL),
+      object({ ...accepted, ...POSITION }, OPTIONAL),
       object({ ...reserved, ...POSITION }, OPTIONAL),
       object({ ...reported, ...POSITION }, OPTIONAL),
-      object({ ...refused, ...POSITION }, ['undecided']),
+      object({ ...refused, ...POSITION }),
     ],
   },
   BatchAnswer: object({
