@@ -7,6 +7,7 @@ import { policyHistory, policyState } from './policy-view.js'
 import { recordView } from './record-view.js'
 import { readRecord, recordLines } from './records.js'
 import { Service } from './service.js'
+import { Topics } from './topics.js'
 import { unitBudgets } from './unit-budgets.js'
 
 /** Every answer says which position of the log it reflects. */
@@ -30,6 +31,7 @@ export class AnswerHandler implements IQueryHandler<AnswerQuery> {
   constructor(
     private readonly ledger: Ledger,
     private readonly service: Service,
+    private readonly topics: Topics,
   ) {}
 
   async execute({ source, id }: AnswerQuery): Promise<JsonObject | undefined> {
@@ -37,6 +39,9 @@ export class AnswerHandler implements IQueryHandler<AnswerQuery> {
     if (prior === undefined) return undefined
     const { event, parts, epoch, seq, leaf } = prior
     const receipt = { ledger: this.service.ledgerId, epoch, seq, leaf }
+    // Whoever asks here adds noise on what it hears: it hears nothing that could be lost with this machine alone.
+    const cause = (await readRecord(this.service.store, seq))?.cause
+    if (cause !== undefined) await this.topics.tellable(seq, cause)
     return {
       ...this.ledger.shown({ kind: 'answered', event, parts, receipt, replayed: true }),
       ...positionOf(this.service),

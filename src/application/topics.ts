@@ -1,3 +1,5 @@
+import type { Cause } from '../ledger/record.js'
+
 /** Where consuming of one partition stands, as operators see it. */
 export interface PartitionView {
   readonly topic: string
@@ -29,6 +31,11 @@ export abstract class Topics {
   abstract counts(): MessageCounts
   /** Number of the last record that the journal, and that the decisions topic has; -1 for none. */
   abstract published(): { readonly journal: number; readonly decisions: number }
+  /**
+   * Resolves once a record may be told of: the journal has it, where that is asked for or its request came by a topic; undefined where it
+   * may be at once.
+   */
+  abstract tellable(seq: number, cause: Cause): Promise<void> | undefined
   /** Begins as soon as brokers can be reached. */
   abstract start(): void
   /** Takes no more messages; what was taken is still decided and published. */
@@ -52,6 +59,10 @@ export class NoTopics extends Topics {
 
   published() {
     return { journal: -1, decisions: -1 }
+  }
+
+  tellable(): undefined {
+    return undefined
   }
 
   start(): void {}

@@ -101,5 +101,9 @@ export const lastHeld = (history: PolicyHistory | undefined): PolicyVersion | un
 }
 
 /** The reset of a partition that nobody has approved yet. */
+/** How often two people have agreed where a partition goes on. */
+export const approvedResets = ({ resets }: Registry, topic: string, partition: number): number =>
+  resets.filter((reset) => reset.approvedBy !== null && reset.topic === topic && reset.partition === partition).length
+
 export const waitingReset = ({ resets }: Registry, topic: string, partition: number): TopicReset | undefined =>
   resets.find((reset) => reset.approvedBy === null && reset.topic === topic && reset.partition === partition)

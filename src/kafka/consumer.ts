@@ -14,6 +14,8 @@ export interface ConsumerParts {
   readonly takes: (partition: number) => boolean
   /** Up to where the ledger has applied a partition. */
   readonly applied: (partition: number) => TopicOffset | undefined
+  /** How often two people have agreed where a partition goes on. */
+  readonly resets: (partition: number) => number
   readonly ends: () => Promise<ReadonlyMap<number, Ends>>
   /** Digest of the message at an offset, read now; undefined where there is none that can be read. */
   readonly digestAt: (partition: number, offset: bigint) => Promise<string | undefined>
@@ -105,9 +107,9 @@ export class SpendConsumer {
     for (const number of assigned) {
       this.#pause(number)
       if (!this.parts.takes(number)) continue
-      const { next, digest } = this.parts.applied(number) ?? START
-      this.#owned.set(number, new OwnedPartition(number, next, digest))
-      this.#seek(number, next)
+      const owned = this.#anew(number)
+      this.#owned.set(number, owned)
+      this.#seek(number, owned.position)
     }
     this.#endsAt = Number.NEGATIVE_INFINITY
   }
@@ -160,8 +162,7 @@ export class SpendConsumer {
   }
 
   #lose(owned: OwnedPartition, loss: LostRange): void {
-    const { next } = this.parts.applied(owned.number) ?? START
-    owned.standing = { kind: 'lost', next, loss }
+    owned.standing = { kind: 'lost', loss }
     this.#pause(owned.number)
     this.parts.log(
       `${this.parts.topic} partition ${owned.number}: ${loss.code}, offsets ${loss.from} to ${loss.to}: ${loss.detail}`,
@@ -204,8 +205,9 @@ export class SpendConsumer {
     for (const owned of this.#owned.values()) {
       const { standing } = owned
       if (standing.kind === 'waiting' && standing.until <= now) this.#quietly(() => this.#run(owned))
-      if (standing.kind === 'lost' && (this.parts.applied(owned.number) ?? START).next !== standing.next) {
+      if (this.parts.resets(owned.number) !== owned.resets) {
         this.#owned.set(owned.number, this.#anew(owned.number))
+        this.#quietly(() => this.#pause(owned.number))
       }
     }
     await this.#recordOffsets(now)
@@ -224,7 +226,7 @@ export class SpendConsumer {
 
   #anew(partition: number): OwnedPartition {
     const { next, digest } = this.parts.applied(partition) ?? START
-    return new OwnedPartition(partition, next, digest)
+    return new OwnedPartition(partition, next, digest, this.parts.resets(partition))
   }
 
   async #lossOf(owned: OwnedPartition, ends: Ends | undefined): Promise<LostRange | undefined> {
@@ -242,7 +244,10 @@ export class SpendConsumer {
       if (position <= next) owned.aheadSince = undefined
       else owned.aheadSince ??= now
       if (owned.aheadSince === undefined) continue
-      if (position - next < MOST_AHEAD && now - owned.aheadSince < LONGEST_AHEAD_MS) continue
+      const few = position - next < MOST_AHEAD
+      // Marks of transactions alone would take the place of the digest by which the topic is known again.
+      if (few && (digest === null || now - owned.aheadSince < LONGEST_AHEAD_MS)) continue
+      if (owned.standing.kind === 'lost' || owned.standing.kind === 'checking') continue
       await this.parts.recordOffsets(owned.number, position, digest)
       owned.aheadSince = undefined
     }

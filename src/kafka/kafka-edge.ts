@@ -2,8 +2,10 @@ import type { KafkaMessage } from 'kafkajs'
 import type { Ingest } from '../application/ingest.js'
 import type { NotReady, Service } from '../application/service.js'
 import { type MessageCounts, type PartitionView, Topics } from '../application/topics.js'
+import { approvedResets } from '../budget/registry.js'
 import type { Position } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
+import type { Cause } from '../ledger/record.js'
 import type { Standing } from '../recovery/start-check.js'
 import type { KafkaClients } from './client.js'
 import { groupOf, SpendConsumer } from './consumer.js'
@@ -58,6 +60,7 @@ export class KafkaEdge extends Topics {
   #trouble: LedgerError | undefined
   readonly #begun = new Begun<JournalPublisher>()
   readonly #taking = new AbortController()
+  readonly #publishing = new AbortController()
   #stopping: Promise<void> | undefined
 
   constructor(private readonly parts: EdgeParts) {
@@ -73,7 +76,8 @@ export class KafkaEdge extends Topics {
   async stopTaking(): Promise<void> {
     this.#taking.abort(shuttingDown())
     this.#stopping ??= this.#beginning.then(() => this.#running?.consumer.stop())
-    await this.#stopping
+    // What still comes is fenced by its offset; waiting longer would only keep the requests of others.
+    await endWithin(STOP_MS, this.#stopping)
   }
 
   async stop(): Promise<void> {
@@ -82,6 +86,7 @@ export class KafkaEdge extends Topics {
     await this.#sendTheRest()
     await this.#running?.decisions.stop()
     await this.#running?.deadLetters.stop()
+    this.#publishing.abort(shuttingDown())
     await this.#journal?.stop()
   }
 
@@ -93,9 +98,15 @@ export class KafkaEdge extends Topics {
   }
 
   /** Resolves once the journal has the records up to a position; undefined where it has them. */
-  confirm({ seq }: Position): Promise<void> | undefined {
+  confirm({ seq }: Pick<Position, 'seq'>): Promise<void> | undefined {
     if (this.#journal !== undefined) return this.#journal.position() >= seq ? undefined : this.#journal.reached(seq)
     return this.#begun.promise.then((journal) => journal.reached(seq))
+  }
+
+  tellable(seq: number, cause: Cause): Promise<void> | undefined {
+    if (cause.kind !== 'kafka' && this.parts.clients.settings.acknowledge === 'ledger') return undefined
+    const confirmed = this.confirm({ seq })
+    return confirmed && Promise.race([confirmed, notYet(seq)])
   }
 
   get group(): string | undefined {
@@ -190,7 +201,7 @@ export class KafkaEdge extends Topics {
           topic,
           ranges: new Map([[JOURNAL_PARTITION, range]]),
           take,
-          signal: this.#taking.signal,
+          signal: this.#publishing.signal,
           readUncommitted: true,
         }),
       onFatal,
@@ -242,6 +253,7 @@ export class KafkaEdge extends Topics {
       consumer: clients.consumer({ group, lasting: true }),
       takes: (partition) => clients.settings.partitions?.has(partition) ?? true,
       applied: (partition) => service.state.offset(topic, partition),
+      resets: (partition) => approvedResets(service.state.registry, topic, partition),
       ends: () => ends(clients, topic),
       digestAt: (partition, offset) => digestAt(clients, { topic, partition, offset, signal }),
       digestOf: messageDigest,
@@ -276,6 +288,21 @@ class Begun<Value> {
   })
 }
 
+/** Whoever asks for an answer that the journal does not have yet is told so after a while. */
+const notYet = async (seq: number): Promise<never> => {
+  await pause(TELL_MS)
+  throw new LedgerError(
+    'JOURNAL_BEHIND',
+    `the journal does not have record ${seq} yet, so its answer is not given out`,
+    {
+      retry: 'now',
+    },
+  )
+}
+
+const TELL_MS = 10_000
+/** How long what was taken may still need to be decided once the service is told to stop. */
+const STOP_MS = 5_000
 const BEGIN_AGAIN_MS = 1_000
 const LAST_SENDS_MS = 3_000
 

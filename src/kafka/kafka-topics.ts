@@ -78,7 +78,7 @@ class KafkaJournal extends Journal {
     const producer = new SteadyProducer({ open: () => openSender(this.clients), now: () => performance.now() })
     try {
       const message = { ...journalMessage(this.ledger, block), partition: JOURNAL_PARTITION }
-      await producer.insist({ topic: this.#topic, messages: [message] })
+      await producer.send({ topic: this.#topic, messages: [message] })
     } finally {
       await producer.stop()
     }

@@ -78,14 +78,14 @@ export class MessageHandler {
   }
 
   async #bury(message: KafkaMessage, item: Ingest, partition: number): Promise<void> {
-    const place = `${partition} ${message.offset}`
+    const place = placeOf(message, partition)
     if (item.request !== 'quarantine' || this.#buried.has(place)) return
     await this.parts.bury(message, item)
     this.#buried.add(place)
   }
 
-  #forget({ offset }: KafkaMessage, partition: number): void {
-    if (this.#buried.delete(`${partition} ${offset}`)) this.#counts.quarantined++
+  #forget(message: KafkaMessage, partition: number): void {
+    if (this.#buried.delete(placeOf(message, partition))) this.#counts.quarantined++
   }
 
   async #count(outcomes: readonly IngestOutcome[]): Promise<void> {
@@ -99,5 +99,9 @@ export class MessageHandler {
     if (repeated.length > 0) await this.parts.repeat(repeated)
   }
 }
+
+/** Another message may get the same offset, where the topic is made anew meanwhile. */
+const placeOf = ({ offset, timestamp }: KafkaMessage, partition: number): string =>
+  `${partition} ${offset} ${timestamp}`
 
 const FINAL: ReadonlySet<IngestOutcome['kind']> = new Set(['decided', 'repeated', 'passed'])

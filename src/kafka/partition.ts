@@ -7,8 +7,8 @@ export type Standing =
   | { readonly kind: 'running' }
   /** A message cannot be decided now; it is fetched again at `until`, in milliseconds of the monotonic clock. */
   | { readonly kind: 'waiting'; readonly until: number; readonly code: string; readonly detail: string }
-  /** Nothing goes on until two people have decided where; `next` is the ledger's offset as it was then. */
-  | { readonly kind: 'lost'; readonly next: bigint; readonly loss: LostRange }
+  /** Nothing goes on until two people have decided where. */
+  | { readonly kind: 'lost'; readonly loss: LostRange }
 
 /**
  * One partition as this member of the group has it, from a join to the next. A batch that was fetched before a rebalance
@@ -29,6 +29,8 @@ export class OwnedPartition {
     readonly number: number,
     next: bigint,
     digest: string | null,
+    /** How often two people had agreed where it goes on, when this began. */
+    readonly resets: number,
   ) {
     this.position = next
     this.digest = digest
