@@ -10,6 +10,9 @@ import { clientsOf, deleteTopic } from './topic.js'
 /** The price of one {@link spendOf}: ε = 0.01, as recorded. */
 export const PRICE = 10n ** 13n
 
+/** A start joins groups and reads ends; with a broker that was just killed, on a busy machine, that takes its time. */
+const READY_MS = 180_000
+
 /** A spend of ε = 0.01 as an emitter sends it. */
 export const spendOf = (id: string, unit: string, more: Readonly<Record<string, unknown>> = {}): Message => ({
   key: unit,
@@ -49,7 +52,7 @@ export class Stage {
       EPSILON_KAFKA_TOPIC_PREFIX: clients.settings.topicPrefix,
       ...options.environment,
     }
-    const service = await Service.start({ data: await temporaryData(), environment })
+    const service = await Service.start({ data: await temporaryData(), environment, readyWithinMs: READY_MS })
     await setPolicy(service, epsilon)
     return new Stage(broker, clients, partitions, environment, service)
   }
@@ -61,7 +64,7 @@ export class Stage {
   /** Another ledger over the same topics. */
   async beside(environment: Readonly<Record<string, string>>): Promise<Stage> {
     const more = { ...this.environment, ...environment }
-    const service = await Service.start({ data: await temporaryData(), environment: more })
+    const service = await Service.start({ data: await temporaryData(), environment: more, readyWithinMs: READY_MS })
     await setPolicy(service, '1')
     return new Stage(this.broker, this.clients, this.partitions, more, service)
   }
