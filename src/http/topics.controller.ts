@@ -3,6 +3,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs'
 import { SubmitCommand } from '../application/operation.handlers.js'
 import { TopicsQuery } from '../application/topic.handlers.js'
 import type { Actor } from '../budget/commands.js'
+import { isTopic } from '../budget/topics.js'
 import type { JsonObject } from '../ledger/record.js'
 import { ResetApprovalDto, ResetDto } from './dto/topic.dto.js'
 import { Endpoint, nameParam } from './endpoint.js'
@@ -55,7 +56,7 @@ export class TopicsController {
     @Body() { to, reason }: ResetDto,
     @By() actor: Actor,
   ): Promise<JsonObject> {
-    const place = { topic, partition: partitionFrom(partition) }
+    const place = { topic: topicFrom(topic), partition: partitionFrom(partition) }
     return this.submit({ kind: 'propose-reset', ...place, to, reason, actor, cause: HTTP }, 'proposed')
   }
 
@@ -75,7 +76,7 @@ export class TopicsController {
     @Body() { to }: ResetApprovalDto,
     @By() actor: Actor,
   ): Promise<JsonObject> {
-    const place = { topic, partition: partitionFrom(partition) }
+    const place = { topic: topicFrom(topic), partition: partitionFrom(partition) }
     return this.submit({ kind: 'approve-reset', ...place, to, actor, cause: HTTP }, 'approved')
   }
 
@@ -92,6 +93,12 @@ export class TopicsController {
     const { topic, partition, from, to } = event.data
     return { topic, partition, from, to, status, receipt: { ...receipt } }
   }
+}
+
+/** A name that brokers take for none cannot be reset. */
+const topicFrom = (text: string): string => {
+  if (isTopic(text)) return text
+  throw new ProblemError('NOT_FOUND', `${JSON.stringify(text.slice(0, 40))} is no name of a topic`)
 }
 
 const partitionFrom = (text: string): number => {

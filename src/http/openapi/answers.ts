@@ -333,7 +333,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
   Offset: {
     description: 'A decimal string: offsets pass 2^53.',
     type: 'string',
-    pattern: '^[0-9]{1,19}$',
+    pattern: '^(?:0|[1-9][0-9]{0,18})$',
     examples: ['120'],
   },
   Record: {
