@@ -1,9 +1,14 @@
 import { bestOrder, epsilonOfDivergence } from './conversion.js'
 import { negate } from './exact/interval.js'
 import { type Enclosure, floorScaled } from './exact/rounding.js'
-import type { Sums } from './filter.js'
 import { isZero, multiply, type Rational, rational } from './rational.js'
 import { type Cost, orderOf, type Row, SCALE_LOSS } from './units.js'
+
+/** What has been charged in one row: the finite costs added up without bound, and how many costs were infinite. */
+export interface Sums {
+  readonly finite: bigint
+  readonly infinite: number
+}
 
 /** Steps between the orders that are tried for ρ: fine enough for twelve digits of ε. */
 const FINE_STEPS = 2n ** 20n

@@ -2,23 +2,23 @@ import { amountsShown, standing } from '../budget/answer.js'
 import type { Estimate, EstimatedBudget } from '../budget/estimate.js'
 import type { JsonObject } from '../ledger/record.js'
 
-/** The most budgets that an answer shows one by one. */
-const MOST_SHOWN = 100
-
 /** An estimate as callers see it; `repetitions` is null where there is no end to them. */
 export type EstimateView = JsonObject & { readonly budgets: readonly JsonObject[] }
 
 /** Of more budgets than are shown, those that refuse come first. */
-export const estimateView = ({ admitted, budgets, largestCount, repetitions }: Estimate): EstimateView => ({
+export const estimateView = ({
+  admitted,
+  budgets,
+  budgetCount,
+  largestCount,
+  repetitions,
+}: Estimate): EstimateView => ({
   admitted,
   largestCount: Number(largestCount),
   repetitions: repetitions === undefined ? null : String(repetitions),
-  budgetCount: budgets.length,
-  budgets: [...budgets].sort(refusingFirst).slice(0, MOST_SHOWN).map(shown),
+  budgetCount,
+  budgets: budgets.map(shown),
 })
-
-const refusingFirst = (one: EstimatedBudget, other: EstimatedBudget): number =>
-  Number(one.admitted) - Number(other.admitted)
 
 const shown = ({ policy, key, window, admitted, spent, reserved, requested }: EstimatedBudget): JsonObject => ({
   policy: policy.id,

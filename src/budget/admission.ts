@@ -1,6 +1,6 @@
 import { admits as withinFilter } from '../accounting/filter.js'
-import type { Cost, Row } from '../accounting/units.js'
-import { type Balance, emptyBalance, inWindow, type Sums, usedOf } from './balance.js'
+import type { Cap, Cost, Row } from '../accounting/units.js'
+import { type Balance, emptyBalance, inWindow, type Taken } from './balance.js'
 import { type Costs, largestCountIn } from './costs.js'
 import type { Policy } from './policy.js'
 import type { BudgetState } from './state.js'
@@ -17,15 +17,12 @@ export const balanceIn = (state: BudgetState, policy: Policy, key: string, windo
  *
  * @param costs aligned to the policy's rows.
  */
-export const admits = (policy: Policy, balance: Balance, costs: readonly Cost[]): boolean => {
-  const used = usedOf(balance)
-  const place = (row: Row): number => policy.rows.indexOf(row)
-  return withinFilter(
+export const admits = (policy: Policy, taken: Taken, costs: readonly Cost[]): boolean =>
+  withinFilter(
     policy.filter,
-    (row) => ({ finite: used.finite[place(row)] ?? 0n, infinite: used.infinite[place(row)] ?? 0 }),
-    (row) => costs[place(row)] ?? 'INF',
-  ).ok
-}
+    (_, row) => taken(row),
+    (_, row) => costs[row] ?? 'INF',
+  )
 
 /** Whether no balance at all could admit the cost, because it is infinite where it counts. */
 export const isInfinite = (policy: Policy, costs: readonly Cost[]): boolean => {
@@ -34,22 +31,14 @@ export const isInfinite = (policy: Policy, costs: readonly Cost[]): boolean => {
   return policy.or.length > 0 && policy.or.every((_, row) => costs[policy.and.length + row] === 'INF')
 }
 
-/** What is left in a row; undefined where the row is dead or spent out by an infinite cost. */
-const roomIn = (policy: Policy, used: Sums, row: number): bigint | undefined => {
-  const name = policy.rows[row]
-  const cap = name === undefined ? 'DEAD' : policy.capOf.get(name)
-  if (cap === undefined || cap === 'DEAD' || used.infinite[row] !== 0) return undefined
-  return cap - (used.finite[row] ?? 0n)
-}
-
 /** The largest count of this release that the budget would admit as one spend. */
-export const largestCount = (policy: Policy, balance: Balance, costs: Costs): bigint =>
-  best(policy, balance, (row, room) => largestCountIn(costs, row, room))
+export const largestCount = (policy: Policy, taken: Taken, costs: Costs): bigint =>
+  best(policy, taken, (room, row) => largestCountIn(costs, policy.rows[row] ?? 'delta', room))
 
 /** How many times exactly this spend would still be admitted, one after the other; undefined for no end. */
-export const repetitions = (policy: Policy, balance: Balance, costs: readonly Cost[]): bigint | undefined => {
-  const most = best(policy, balance, (row, room) => {
-    const cost = costs[policy.rows.indexOf(row)]
+export const repetitions = (policy: Policy, taken: Taken, costs: readonly Cost[]): bigint | undefined => {
+  const most = best(policy, taken, (room, row) => {
+    const cost = costs[row]
     if (cost === undefined || cost === 'INF' || room < 0n) return 0n
     return cost === 0n ? ENDLESS : room / cost
   })
@@ -59,14 +48,17 @@ export const repetitions = (policy: Policy, balance: Balance, costs: readonly Co
 const ENDLESS = 1n << 128n
 
 /** The least over the `and` rows, and the most over the `or` rows. */
-const best = (policy: Policy, balance: Balance, countIn: (row: Row, room: bigint) => bigint): bigint => {
-  const used = usedOf(balance)
+const best = (policy: Policy, taken: Taken, countIn: (room: bigint, row: number) => bigint): bigint => {
   const counts = policy.rows.map((name, row) => {
-    const room = roomIn(policy, used, row)
-    return room === undefined ? 0n : countIn(name, room)
+    const room = roomIn(policy.capOf.get(name), taken(row))
+    return room === undefined ? 0n : countIn(room, row)
   })
   const all = counts.slice(0, policy.and.length)
   const some = counts.slice(policy.and.length)
   const most = some.length === 0 ? [] : [some.reduce((one, other) => (one > other ? one : other))]
   return [...all, ...most].reduce((one, other) => (one < other ? one : other))
 }
+
+/** What is left in a row; undefined where the row is dead or spent out by an infinite cost. */
+const roomIn = (cap: Cap | undefined, taken: Cost): bigint | undefined =>
+  cap === undefined || cap === 'DEAD' || taken === 'INF' ? undefined : cap - taken

@@ -51,6 +51,18 @@ const shift = (sums: Sums, costs: readonly Cost[], sign: 1 | -1): Sums => {
   return { finite, infinite }
 }
 
+/** What a budget has taken in each row, spent and reserved together: `INF` in a row that an infinite cost has spent out. */
+export type Taken = (row: number) => Cost
+
+export const NOTHING_TAKEN: Taken = () => 0n
+
+export const takenOf =
+  ({ spent, reserved }: Balance): Taken =>
+  (row) =>
+    (spent.infinite[row] ?? 0) + (reserved.infinite[row] ?? 0) > 0
+      ? 'INF'
+      : (spent.finite[row] ?? 0n) + (reserved.finite[row] ?? 0n)
+
 /** Spent and reserved together: what a new cost has to fit beside. */
 export const usedOf = (balance: Balance): Sums => ({
   finite: balance.spent.finite.map((sum, row) => sum + (balance.reserved.finite[row] ?? 0n)),
@@ -79,3 +91,19 @@ export const reserve = (balance: Balance, window: string, costs: readonly Cost[]
 /** Takes back what {@link reserve} set aside. */
 export const unreserve = (balance: Balance, window: string, costs: readonly Cost[]): Balance =>
   balance.window === window ? { ...balance, reserved: subtractCosts(balance.reserved, costs) } : balance
+
+/** How a cost comes to a budget, or leaves it. */
+export type Movement = 'spend' | 'reserve' | 'unreserve'
+
+/** The balance after a movement in `window`, which begins at zero where the balance shows an earlier one. */
+export const moved = (
+  balance: Balance | undefined,
+  movement: Movement,
+  window: string,
+  costs: readonly Cost[],
+): Balance => {
+  const before = balance ?? emptyBalance(window, costs.length)
+  return MOVES[movement](window > before.window ? inWindow(before, window) : before, window, costs)
+}
+
+const MOVES = { spend, reserve, unreserve }

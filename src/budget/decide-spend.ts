@@ -1,6 +1,6 @@
 import type { Cost } from '../accounting/units.js'
 import { admits, balanceIn, isInfinite, largestCount } from './admission.js'
-import { type Balance, reserve, spend } from './balance.js'
+import { type Balance, reserve, spend, type Taken } from './balance.js'
 import { alignedCosts, amountsOf, coversRows, sumsText } from './charges.js'
 import type { Report, Reserve, Spend, SpendRequest } from './commands.js'
 import {
@@ -33,12 +33,11 @@ interface Reported extends Report {
 /** The most budgets that an answer or a record shows one by one. */
 export const MOST_SHOWN = 100
 
-/** One budget that the spend touches, as it stands before it. */
+/** One budget that the spend touches. There may be very many: their balances are looked up where they are shown. */
 interface Touched {
   readonly charge: ChargedPolicy
   readonly key: string
   readonly unit: string | undefined
-  readonly balance: Balance
   readonly admitted: boolean
 }
 
@@ -69,7 +68,7 @@ const decided = (state: Draft, command: Command, context: DecisionContext): Verd
   const problem = unavailable(state, command, targets, context)
   if (problem !== undefined) return problem
   const touched = targets.flatMap((target) => touch(state, target, request, context.at))
-  return command.kind === 'report' ? reported(command, touched) : answered(command, touched, context)
+  return command.kind === 'report' ? reported(state, command, touched) : answered(state, command, touched, context)
 }
 
 const repeated = (state: Draft, command: Command, { prior }: DecisionContext): Verdict | undefined => {
@@ -166,12 +165,23 @@ const touch = (state: Draft, target: Target, request: SpendRequest, at: string):
   const { policy } = target
   const charge = { policy, window: windowOf(policy.window, at), costs: alignedCosts(policy.rows, request.costs) }
   return target.keys.map((key, index) => {
-    const balance = balanceIn(state, policy, key, charge.window)
-    return { charge, key, unit: target.units[index], balance, admitted: admits(policy, balance, charge.costs) }
+    const admitted = admits(policy, takenBy(state, charge, key), charge.costs)
+    return { charge, key, unit: target.units[index], admitted }
   })
 }
 
-const answered = (command: Spend | Reserve, touched: readonly Touched[], context: DecisionContext): Verdict => {
+const takenBy = (state: Draft, { policy, window }: ChargedPolicy, key: string): Taken =>
+  state.taken({ policy: policy.id, generation: policy.generation, key }, window)
+
+const balanceOf = (state: Draft, { charge, key }: Touched): Balance =>
+  balanceIn(state, charge.policy, key, charge.window)
+
+const answered = (
+  state: Draft,
+  command: Spend | Reserve,
+  touched: readonly Touched[],
+  context: DecisionContext,
+): Verdict => {
   const { request } = command
   const failing = touched.filter(({ admitted }) => !admitted)
   const out = new Set(request.onExhausted === 'drop' ? failing.flatMap(({ unit }) => unit ?? []) : [])
@@ -179,9 +189,9 @@ const answered = (command: Spend | Reserve, touched: readonly Touched[], context
   const left = touched.filter(({ unit }) => unit === undefined || !out.has(unit))
   const remaining = request.attributes.units.length - dropped.length
   if (left.some(({ admitted }) => !admitted) || (dropped.length > 0 && remaining === 0)) {
-    return refused(command, touched, failing)
+    return refused(state, command, touched, failing)
   }
-  const accepted = acceptance(request, left, dropped, command.kind === 'spend' ? spend : reserve)
+  const accepted = acceptance(state, request, left, dropped, command.kind === 'spend' ? spend : reserve)
   const { parts, data } = splitIntoParts(accepted, request.attributes.units, dropped)
   return record(
     ...parts,
@@ -191,17 +201,21 @@ const answered = (command: Spend | Reserve, touched: readonly Touched[], context
   )
 }
 
-const reported = ({ request, quarantined, undecided }: Reported, touched: readonly Touched[]): Verdict => {
+const reported = (
+  state: Draft,
+  { request, quarantined, undecided }: Reported,
+  touched: readonly Touched[],
+): Verdict => {
   const beyond = touched.filter(
     ({ charge, admitted }) =>
       !admitted && charge.policy.role === 'guarantee' && charge.costs.some((cost) => cost !== 0n),
   )
-  const { parts, data } = splitIntoParts(acceptance(request, touched, [], spend), request.attributes.units, [])
+  const { parts, data } = splitIntoParts(acceptance(state, request, touched, [], spend), request.attributes.units, [])
   return record(...parts, {
     type: 'SpendReported',
     data: {
       ...data,
-      violations: shown(beyond.map(failingBudget), VIOLATION_BYTES),
+      violations: shown(beyond, (budget) => failingBudget(state, budget), VIOLATION_BYTES),
       ...(quarantined === undefined ? {} : { quarantined }),
       ...(undecided === undefined ? {} : { undecided }),
     },
@@ -216,6 +230,7 @@ const requestOf = (request: SpendRequest): Request => ({
 })
 
 const acceptance = (
+  state: Draft,
   request: SpendRequest,
   touched: readonly Touched[],
   dropped: readonly string[],
@@ -223,12 +238,7 @@ const acceptance = (
 ): SpendAccepted => {
   const charged = [...new Set(touched.map(({ charge }) => charge))]
   const after =
-    touched.length > MOST_SHOWN
-      ? []
-      : shown(
-          touched.map((budget) => afterwards(budget, move)),
-          AFTER_BYTES,
-        )
+    touched.length > MOST_SHOWN ? [] : shown(touched, (budget) => afterwards(state, budget, move), AFTER_BYTES)
   return {
     ...requestOf(request),
     charges: charged.map((charge) => chargeOf(charge, request)),
@@ -244,22 +254,28 @@ const chargeOf = ({ policy, window }: ChargedPolicy, request: SpendRequest): Cha
   cost: amountsOf(policy.rows, request.costs),
 })
 
-const afterwards = ({ charge, key, balance }: Touched, move: typeof spend): BudgetAfter => {
-  const after = move(balance, charge.window, charge.costs)
+const afterwards = (state: Draft, budget: Touched, move: typeof spend): BudgetAfter => {
+  const { charge, key } = budget
+  const after = move(balanceOf(state, budget), charge.window, charge.costs)
   const { id, rows } = charge.policy
   return { policy: id, key, spent: sumsText(rows, after.spent), reserved: sumsText(rows, after.reserved) }
 }
 
-const refused = (command: Spend | Reserve, touched: readonly Touched[], failing: readonly Touched[]): Verdict => {
+const refused = (
+  state: Draft,
+  command: Spend | Reserve,
+  touched: readonly Touched[],
+  failing: readonly Touched[],
+): Verdict => {
   const { request } = command
   const infinite = failing.some(({ charge }) => isInfinite(charge.policy, charge.costs))
   const data: SpendRefused = {
     ...requestOf(request),
     spend: withoutManyUnits(request),
     code: infinite ? 'COST_INFINITE' : 'BUDGET_EXHAUSTED',
-    failing: shown(failing.map(failingBudget), FAILING_BYTES),
+    failing: shown(failing, (budget) => failingBudget(state, budget), FAILING_BYTES),
     failingCount: failing.length,
-    largestCount: String(largestOver(request, touched)),
+    largestCount: String(largestOver(state, request, touched)),
   }
   return record({ type: command.kind === 'spend' ? 'SpendRefused' : 'ReservationRefused', data })
 }
@@ -268,9 +284,9 @@ const refused = (command: Spend | Reserve, touched: readonly Touched[], failing:
  * The largest count that would have passed. Budgets of no unit must all admit it; of the units all must, or at least
  * one where the others may be dropped.
  */
-const largestOver = (request: SpendRequest, touched: readonly Touched[]): bigint => {
+const largestOver = (state: Draft, request: SpendRequest, touched: readonly Touched[]): bigint => {
   const countsOf = (budgets: readonly Touched[]) =>
-    budgets.map(({ charge, balance }) => largestCount(charge.policy, balance, request.costs))
+    budgets.map(({ charge, key }) => largestCount(charge.policy, takenBy(state, charge, key), request.costs))
   const common = touched.filter(({ unit }) => unit === undefined)
   const perUnit = new Map<string, Touched[]>()
   for (const budget of touched) {
@@ -284,8 +300,10 @@ const largestOver = (request: SpendRequest, touched: readonly Touched[]): bigint
 const least = (counts: readonly bigint[]): bigint => counts.reduce((one, other) => (one < other ? one : other))
 const most = (counts: readonly bigint[]): bigint => counts.reduce((one, other) => (one > other ? one : other))
 
-const failingBudget = ({ charge, key, balance }: Touched): FailingBudget => {
+const failingBudget = (state: Draft, budget: Touched): FailingBudget => {
+  const { charge, key } = budget
   const { id, version, rows } = charge.policy
+  const balance = balanceOf(state, budget)
   return {
     policy: id,
     version,
@@ -298,13 +316,20 @@ const failingBudget = ({ charge, key, balance }: Touched): FailingBudget => {
 }
 
 /** As many as an answer shows and a record of 64 KiB has room for. */
-const shown = <Shown>(budgets: readonly Shown[], room: number): readonly Shown[] => {
-  let bytes = 0
-  const fit = budgets.slice(0, MOST_SHOWN).findIndex((budget) => {
-    bytes += Buffer.byteLength(JSON.stringify(budget))
-    return bytes > room
-  })
-  return budgets.slice(0, fit === -1 ? MOST_SHOWN : fit)
+const shown = <Shown>(
+  budgets: readonly Touched[],
+  show: (budget: Touched) => Shown,
+  room: number,
+): readonly Shown[] => {
+  const fitting: Shown[] = []
+  let left = room
+  for (const budget of budgets.slice(0, MOST_SHOWN)) {
+    const one = show(budget)
+    left -= Buffer.byteLength(JSON.stringify(one))
+    if (left < 0) break
+    fitting.push(one)
+  }
+  return fitting
 }
 
 // What a record of 64 KiB has room for beside the request itself, and the charges of an acceptance.

@@ -1,9 +1,10 @@
-import type { Balance } from './balance.js'
+import { type Balance, type Movement, moved, type Taken } from './balance.js'
 import type { SpendPart } from './events.js'
 import type { Registry } from './registry.js'
 import {
   type BudgetRef,
   BudgetState,
+  type Held,
   type KeyFamily,
   type Reservation,
   type TopicOffset,
@@ -19,11 +20,13 @@ import {
 export class Draft extends BudgetState {
   registry: Registry
   pending: readonly SpendPart[]
-  readonly #balances = new Map<string, Map<string, { ref: BudgetRef; balance: Balance }>>()
+  readonly #moves: Move[] = []
+  /** Policy, generation and key of each budget that was moved. */
+  readonly #moved = new Map<string, Map<number, Map<string, Moved>>>()
   readonly #opened = new Map<string, Reservation>()
   readonly #closed = new Map<string, Reservation>()
   readonly #keys = new Map<string, KeyEntry>()
-  readonly #units: [unit: string, seq: number][] = []
+  readonly #units: [units: readonly string[], seq: number][] = []
   readonly #violations: number[] = []
   readonly #offsets = new Map<string, OffsetEntry>()
   /** null for one that is resolved. */
@@ -37,17 +40,30 @@ export class Draft extends BudgetState {
   }
 
   balance(ref: BudgetRef): Balance | undefined {
-    return this.#balances.get(tableOf(ref))?.get(ref.key)?.balance ?? this.below.balance(ref)
+    const budget = this.#movedBudget(ref)
+    if (budget === undefined) return this.below.balance(ref)
+    if (budget.done === 0) budget.balance = this.below.balance(ref)
+    for (; budget.done < budget.moves.length; budget.done++) {
+      const { held, movement } = budget.moves[budget.done] as Move
+      budget.balance = moved(budget.balance, movement, held.window, held.cost)
+    }
+    return budget.balance
   }
 
-  setBalance(ref: BudgetRef, balance: Balance): void {
-    const table = tableOf(ref)
-    let budgets = this.#balances.get(table)
-    if (budgets === undefined) {
-      budgets = new Map()
-      this.#balances.set(table, budgets)
+  override taken(ref: BudgetRef, window: string): Taken {
+    return this.#movedBudget(ref) === undefined ? this.below.taken(ref, window) : super.taken(ref, window)
+  }
+
+  /** Kept as it is: the sums that come of it are worked out for the budgets that are asked for, and by the state beneath. */
+  move(held: Held, movement: Movement): void {
+    const move = { held, movement }
+    this.#moves.push(move)
+    const budgets = this.#budgetsOf(held)
+    for (const key of held.keys) {
+      const budget = budgets.get(key)
+      if (budget === undefined) budgets.set(key, { moves: [move], done: 0, balance: undefined })
+      else budget.moves.push(move)
     }
-    budgets.set(ref.key, { ref, balance })
   }
 
   reservation(source: string, id: string): Reservation | undefined {
@@ -87,8 +103,8 @@ export class Draft extends BudgetState {
     return this.#keys.has(nameOf(family, source, id))
   }
 
-  rememberUnit(unit: string, seq: number): void {
-    this.#units.push([unit, seq])
+  rememberUnits(units: readonly string[], seq: number): void {
+    this.#units.push([units, seq])
   }
 
   rememberViolation(seq: number): void {
@@ -124,13 +140,11 @@ export class Draft extends BudgetState {
   commit(): void {
     if (this.below.registry !== this.registry) this.below.registry = this.registry
     this.below.pending = this.pending
-    for (const budgets of this.#balances.values()) {
-      for (const { ref, balance } of budgets.values()) this.below.setBalance(ref, balance)
-    }
+    for (const { held, movement } of this.#moves) this.below.move(held, movement)
     for (const reservation of this.#opened.values()) this.below.openReservation(reservation)
     for (const { source, id } of this.#closed.values()) this.below.closeReservation(source, id)
     for (const { family, source, id, seq } of this.#keys.values()) this.below.rememberKey(family, source, id, seq)
-    for (const [unit, seq] of this.#units) this.below.rememberUnit(unit, seq)
+    for (const [units, seq] of this.#units) this.below.rememberUnits(units, seq)
     for (const seq of this.#violations) this.below.rememberViolation(seq)
     for (const { topic, partition, handled } of this.#offsets.values()) this.below.setOffset(topic, partition, handled)
     for (const [seq, entry] of this.#unresolved) {
@@ -139,6 +153,31 @@ export class Draft extends BudgetState {
     }
     for (const [type, times] of this.#counts) this.below.count(type, times)
   }
+
+  #movedBudget({ policy, generation, key }: BudgetRef): Moved | undefined {
+    return this.#moved.get(policy)?.get(generation)?.get(key)
+  }
+
+  #budgetsOf({ policy, generation }: Held): Map<string, Moved> {
+    const generations = this.#moved.get(policy) ?? new Map<number, Map<string, Moved>>()
+    this.#moved.set(policy, generations)
+    const budgets = generations.get(generation) ?? new Map<string, Moved>()
+    generations.set(generation, budgets)
+    return budgets
+  }
+}
+
+/** One cost for many budgets. */
+interface Move {
+  readonly held: Held
+  readonly movement: Movement
+}
+
+/** The moves of one budget, and its balance after the first `done` of them. */
+interface Moved {
+  readonly moves: Move[]
+  done: number
+  balance: Balance | undefined
 }
 
 interface KeyEntry {
@@ -155,7 +194,5 @@ interface OffsetEntry {
 }
 
 const partitionName = (topic: string, partition: number): string => `${partition} ${topic}`
-
-const tableOf = (ref: BudgetRef): string => `${ref.generation} ${ref.policy}`
 
 const nameOf = (family: KeyFamily, source: string, id: string): string => `${family} ${source}\0${id}`

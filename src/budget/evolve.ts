@@ -1,7 +1,6 @@
 import type { Cost, Row } from '../accounting/units.js'
 import { unreachable } from '../ledger/errors.js'
 import type { Cause, KafkaCause } from '../ledger/record.js'
-import { emptyBalance, inWindow, reserve, spend, unreserve } from './balance.js'
 import type {
   Amounts,
   BudgetEvent,
@@ -101,12 +100,12 @@ const apply = (state: BudgetState, event: BudgetEvent, place: Place, parts: Budg
       settle(state, event.data, place.seq)
       break
     case 'ReservationReleased':
-      for (const held of close(state, event.data, place.seq).held) moveAll(state, held, unreserve)
+      for (const held of close(state, event.data, place.seq).held) state.move(held, 'unreserve')
       break
     case 'ReservationExpired':
       for (const held of close(state, event.data, place.seq).held) {
-        moveAll(state, held, unreserve)
-        moveAll(state, held, spend)
+        state.move(held, 'unreserve')
+        state.move(held, 'spend')
       }
       break
     case 'LedgerOpened':
@@ -148,7 +147,7 @@ const remember = (
   seq: number,
 ): void => {
   state.rememberKey('request', data.source, data.id, seq)
-  for (const unit of units) state.rememberUnit(unit, seq)
+  state.rememberUnits(units, seq)
 }
 
 /** Resolves what a record charges to budgets: for each policy the keys that its scope gives these units. */
@@ -198,20 +197,9 @@ const costsFrom = (rows: readonly Row[], amounts: Amounts): readonly Cost[] =>
     return amount === 'INF' ? 'INF' : BigInt(amount)
   })
 
-const moveAll = (state: BudgetState, held: Held, move: typeof spend): void => {
-  for (const key of held.keys) {
-    const ref = { policy: held.policy, generation: held.generation, key }
-    const balance = state.balance(ref) ?? emptyBalance(held.window, held.cost.length)
-    state.setBalance(
-      ref,
-      move(held.window > balance.window ? inWindow(balance, held.window) : balance, held.window, held.cost),
-    )
-  }
-}
-
 const charge = (state: BudgetState, data: SpendAccepted, units: readonly string[], seq: number): void => {
   remember(state, data, units, seq)
-  for (const held of heldBy(state.registry, data, units)) moveAll(state, held, spend)
+  for (const held of heldBy(state.registry, data, units)) state.move(held, 'spend')
 }
 
 const open = (state: BudgetState, data: ReservationOpened, units: readonly string[], seq: number): void => {
@@ -219,16 +207,16 @@ const open = (state: BudgetState, data: ReservationOpened, units: readonly strin
   remember(state, data, units, seq)
   const held = heldBy(state.registry, data, units)
   state.openReservation({ source, id, seq, hash, expiresAt, held, units })
-  for (const charge of held) moveAll(state, charge, reserve)
+  for (const charge of held) state.move(charge, 'reserve')
 }
 
 const settle = (state: BudgetState, data: ReservationSettled, seq: number): void => {
   for (const held of close(state, data, seq).held) {
-    moveAll(state, held, unreserve)
+    state.move(held, 'unreserve')
     const settled = data.charges.find(({ policy, version }) => policy === held.policy && version === held.version)
     if (settled === undefined) continue
     const { rows } = versionOf(state.registry, settled)
-    moveAll(state, { ...held, cost: costsFrom(rows, settled.cost) }, spend)
+    state.move({ ...held, cost: costsFrom(rows, settled.cost) }, 'spend')
   }
 }
 
@@ -246,7 +234,7 @@ const close = (
   }
   state.closeReservation(source, id)
   state.rememberKey('close', source, id, seq)
-  for (const unit of reservation.units) state.rememberUnit(unit, seq)
+  state.rememberUnits(reservation.units, seq)
   return reservation
 }
 

@@ -1,5 +1,5 @@
 import type { Cost } from '../accounting/units.js'
-import type { Balance } from './balance.js'
+import { type Balance, type Movement, NOTHING_TAKEN, type Taken, takenOf } from './balance.js'
 import type { SpendPart } from './events.js'
 import type { Registry } from './registry.js'
 
@@ -70,7 +70,14 @@ export abstract class BudgetState {
 
   /** undefined for a budget without any spend or reservation. */
   abstract balance(ref: BudgetRef): Balance | undefined
-  abstract setBalance(ref: BudgetRef, balance: Balance): void
+  /** Moves the same cost in all budgets of one policy: the only way in which balances change. */
+  abstract move(held: Held, movement: Movement): void
+
+  /** What a budget has taken in `window`, row by row; to be asked before the state changes next. */
+  taken(ref: BudgetRef, window: string): Taken {
+    const balance = this.balance(ref)
+    return balance?.window === window ? takenOf(balance) : NOTHING_TAKEN
+  }
 
   abstract reservation(source: string, id: string): Reservation | undefined
   abstract openReservation(reservation: Reservation): void
@@ -86,8 +93,8 @@ export abstract class BudgetState {
    */
   abstract candidates(family: KeyFamily, source: string, id: string): readonly number[]
 
-  /** Remembers that the record `seq` charged, refused or closed something of `unit`. */
-  abstract rememberUnit(unit: string, seq: number): void
+  /** Remembers that the record `seq` charged, refused or closed something of these units. */
+  abstract rememberUnits(units: readonly string[], seq: number): void
 
   /** Remembers that the report `seq` took a guarantee beyond its cap. */
   abstract rememberViolation(seq: number): void

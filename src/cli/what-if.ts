@@ -1,7 +1,7 @@
+import type { Sums } from '../accounting/convert.js'
 import { epsilonWhatIf } from '../accounting/convert.js'
 import { AccountingError } from '../accounting/errors.js'
 import { inTranscendentalRange, integerFrom } from '../accounting/fields.js'
-import type { Sums } from '../accounting/filter.js'
 import { ceilDivide, compare, ONE, parseRational, type Rational, rationalText } from '../accounting/rational.js'
 import {
   type Cost,

@@ -1,4 +1,5 @@
 import { isInfinite, largestCount } from '../budget/admission.js'
+import { takenOf } from '../budget/balance.js'
 import type { SpendRefused } from '../budget/events.js'
 import type { Target } from '../budget/targets.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
@@ -50,7 +51,7 @@ const largestOver = (audit: Audit, { parsed }: RecordedRequest, touched: readonl
   let all: bigint | undefined
   const units = new Map<string, bigint>()
   for (const { policy, balance, unit } of touched) {
-    const count = largestCount(policy, balance, costs)
+    const count = largestCount(policy, takenOf(balance), costs)
     if (unit === undefined) all = least(all, count)
     else units.set(unit, least(units.get(unit), count))
   }

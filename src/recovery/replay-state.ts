@@ -1,9 +1,10 @@
-import type { Balance } from '../budget/balance.js'
+import { type Balance, type Movement, moved } from '../budget/balance.js'
 import type { SpendPart } from '../budget/events.js'
 import { emptyRegistry, type Registry } from '../budget/registry.js'
 import {
   type BudgetRef,
   BudgetState,
+  type Held,
   type KeyFamily,
   type Reservation,
   type TopicOffset,
@@ -40,14 +41,12 @@ export class ReplayState extends BudgetState {
     return this.#tables.get(tableOf(ref))?.sums.get(ref.key)
   }
 
-  setBalance(ref: BudgetRef, balance: Balance): void {
-    const name = tableOf(ref)
-    let table = this.#tables.get(name)
-    if (table === undefined) {
-      table = { policy: ref.policy, generation: ref.generation, sums: new SumTable(balance.lifetime.finite.length) }
-      this.#tables.set(name, table)
-    }
-    table.sums.set(ref.key, balance)
+  move(held: Held, movement: Movement): void {
+    const { policy, generation, window, cost, keys } = held
+    const name = tableOf(held)
+    const table = this.#tables.get(name) ?? { policy, generation, sums: new SumTable(cost.length) }
+    this.#tables.set(name, table)
+    for (const key of keys) table.sums.set(key, moved(table.sums.get(key), movement, window, cost))
   }
 
   reservation(source: string, id: string): Reservation | undefined {
@@ -83,7 +82,7 @@ export class ReplayState extends BudgetState {
   }
 
   /** The records of a unit are of no use to a verifier, which reads them all. */
-  rememberUnit(): void {}
+  rememberUnits(): void {}
 
   /** Nor are those of violations: it finds them itself. */
   rememberViolation(): void {}

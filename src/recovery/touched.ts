@@ -1,7 +1,7 @@
 import type { Cost } from '../accounting/units.js'
 import { formatAmount } from '../accounting/units.js'
 import { admits, balanceIn } from '../budget/admission.js'
-import { type Balance, usedOf } from '../budget/balance.js'
+import { type Balance, takenOf, usedOf } from '../budget/balance.js'
 import type { Policy } from '../budget/policy.js'
 import type { BudgetState } from '../budget/state.js'
 import type { Target } from '../budget/targets.js'
@@ -32,7 +32,15 @@ export const touchedBy = (
     const costs = costsOf(policy)
     return keys.map((key, index) => {
       const balance = balanceIn(state, policy, key, window)
-      return { policy, window, key, unit: units[index], costs, balance, admitted: admits(policy, balance, costs) }
+      return {
+        policy,
+        window,
+        key,
+        unit: units[index],
+        costs,
+        balance,
+        admitted: admits(policy, takenOf(balance), costs),
+      }
     })
   })
 

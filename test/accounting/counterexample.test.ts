@@ -76,13 +76,13 @@ function isAdmitted(budget: BudgetCaps, releases: readonly Release[]): boolean {
   const spent = new Map<Row, bigint>()
   return releases.every((release) => {
     const costs = costsOf(release, rows)
-    const verdict = admits(
+    const admitted = admits(
       budget,
-      (row) => ({ finite: spent.get(row) ?? 0n, infinite: 0 }),
+      (row) => spent.get(row) ?? 0n,
       (row) => costs[row]!,
     )
     for (const row of rows) spent.set(row, (spent.get(row) ?? 0n) + BigInt(costs[row]!))
-    return verdict.ok
+    return admitted
   })
 }
 

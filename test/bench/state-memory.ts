@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { LedgerState } from '../../src/adapters/state/ledger-state.js'
-import { emptyBalance, spend } from '../../src/budget/balance.js'
 import { follow } from '../../src/budget/catch-up.js'
 import type { BudgetEvent } from '../../src/budget/events.js'
 import type { PolicyVersion } from '../../src/budget/policy.js'
@@ -99,7 +98,7 @@ const charge = (state: LedgerState, { count, every, unitAt, from }: Work): Figur
     const unit = `unit-${unitAt(index)}`
     const ms = timed(() => {
       state.rememberKey('request', 'trainer', `request-${seq}`, seq)
-      state.rememberUnit(unit, seq)
+      state.rememberUnits([unit], seq)
       chargeBalances(state, unit)
       state.count('SpendAccepted')
     })
@@ -116,8 +115,8 @@ const charge = (state: LedgerState, { count, every, unitAt, from }: Work): Figur
 
 const chargeBalances = (state: BudgetState, key: string): void => {
   for (const policy of POLICIES) {
-    const ref = { policy, generation: 1, key }
-    state.setBalance(ref, spend(state.balance(ref) ?? emptyBalance('lifetime', 1), 'lifetime', [123_456_789_012n]))
+    const cost = [123_456_789_012n]
+    state.move({ policy, version: 1, generation: 1, window: 'lifetime', cost, keys: [key] }, 'spend')
   }
 }
 

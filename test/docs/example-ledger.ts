@@ -207,7 +207,7 @@ class NothingYet extends BudgetState {
   balance() {
     return undefined
   }
-  setBalance(): void {}
+  move(): void {}
   reservation() {
     return undefined
   }
@@ -220,7 +220,7 @@ class NothingYet extends BudgetState {
   candidates() {
     return []
   }
-  rememberUnit(): void {}
+  rememberUnits(): void {}
   rememberViolation(): void {}
   offset() {
     return undefined

@@ -1,9 +1,10 @@
-import { type Balance } from '../../src/budget/balance.js'
+import { type Balance, type Movement, moved } from '../../src/budget/balance.js'
 import type { SpendPart } from '../../src/budget/events.js'
 import { emptyRegistry, type Registry } from '../../src/budget/registry.js'
 import {
   type BudgetRef,
   BudgetState,
+  type Held,
   type KeyFamily,
   type PartitionOffset,
   type Reservation,
@@ -29,8 +30,14 @@ export class NaiveState extends BudgetState {
     return this.#balances.get(nameOf(ref.policy, ref.generation, ref.key))?.balance
   }
 
-  setBalance({ policy, generation, key }: BudgetRef, balance: Balance): void {
-    this.#balances.set(nameOf(policy, generation, key), { ref: { policy, generation, key }, balance })
+  move({ policy, generation, window, cost, keys }: Held, movement: Movement): void {
+    for (const key of keys) {
+      const ref = { policy, generation, key }
+      this.#balances.set(nameOf(policy, generation, key), {
+        ref,
+        balance: moved(this.balance(ref), movement, window, cost),
+      })
+    }
   }
 
   reservation(source: string, id: string): Reservation | undefined {
@@ -67,9 +74,11 @@ export class NaiveState extends BudgetState {
     return this.#keys.get(nameOf(family, source, id)) ?? []
   }
 
-  rememberUnit(unit: string, seq: number): void {
-    const history = this.#history.get(unit) ?? []
-    if (history.at(-1) !== seq) this.#history.set(unit, [...history, seq])
+  rememberUnits(units: readonly string[], seq: number): void {
+    for (const unit of units) {
+      const history = this.#history.get(unit) ?? []
+      if (history.at(-1) !== seq) this.#history.set(unit, [...history, seq])
+    }
   }
 
   unitHistory(

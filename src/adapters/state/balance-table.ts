@@ -1,11 +1,11 @@
-import { isDeepStrictEqual } from 'node:util'
-import type { Balance, Sums } from '../../budget/balance.js'
+import { type Balance, type Movement, NOTHING_TAKEN, type Taken } from '../../budget/balance.js'
 import type { Attribute } from '../../budget/policy.js'
+import type { Held } from '../../budget/state.js'
 import type { BudgetIndex } from './budget-index.js'
 import { Cells } from './cells.js'
 import { type ChunkSink, type ChunkSource, jsonChunk, type Saved } from './chunks.js'
 import { IdColumn } from './id-column.js'
-import { SumColumn } from './sum-column.js'
+import { type CostCells, costCells, SumColumn } from './sum-column.js'
 
 /** What all budgets of one policy's structure have in common. */
 export interface TableShape {
@@ -15,6 +15,13 @@ export interface TableShape {
   readonly rows: number
   readonly windowed: boolean
   readonly scope: readonly Attribute[]
+}
+
+/** A movement that all budgets of one table take alike. */
+export interface PreparedMove {
+  readonly movement: Movement
+  readonly window: string
+  readonly cost: CostCells
 }
 
 /** The stream that lists the tables. */
@@ -84,21 +91,46 @@ export class BalanceTable implements Saved {
     return { window: this.#windowOf(budget), spent: this.#spent.read(budget), reserved, lifetime }
   }
 
+  /** What a budget has taken in `window`; to be asked before it is moved next. */
+  taken(name: number, window: string): Taken {
+    const budget = this.#budgetOf(name)
+    const spent = this.#spent ?? this.#lifetime
+    if (budget === -1 || this.#windowOf(budget) !== window) return NOTHING_TAKEN
+    return (row) => {
+      const one = spent.at(budget, row)
+      const other = this.#reserved.at(budget, row)
+      return one === 'INF' || other === 'INF' ? 'INF' : one + other
+    }
+  }
+
+  /** @throws RangeError for a cost of another structure: a broken invariant. */
+  prepare({ window, cost }: Held, movement: Movement): PreparedMove {
+    const { policy, generation, rows, windowed } = this.shape
+    if ((window === LIFETIME) === windowed || cost.length !== rows) {
+      throw new RangeError(
+        `a cost of window ${window} with ${cost.length} rows was to be charged to policy ${policy}, generation ` +
+          `${generation}, which is ${windowed ? 'windowed' : 'for life'} with ${rows} rows`,
+      )
+    }
+    return { movement, window, cost: costCells(cost) }
+  }
+
   /**
+   * The same as `moved` of the pure part, in place.
+   *
    * @param unit number of the unit's name in a composite key that has no budget yet
-   * @throws RangeError for a balance of another structure: a broken invariant
    */
-  set(name: number, unit: number, balance: Balance): void {
-    this.#check(balance)
+  move(name: number, unit: number, { movement, window, cost }: PreparedMove): void {
     const known = this.#budgetOf(name)
     const budget = known === -1 ? this.#add(name, unit) : known
-    this.#lifetime.write(budget, balance.lifetime)
-    this.#reserved.write(budget, balance.reserved)
-    if (this.#spent === undefined) return
-    this.#spent.write(budget, balance.spent)
-    const window = this.#windowId(balance.window)
-    const cell = this.#ids.offset(budget) + this.#windowCell
-    if (this.#ids.page(budget)?.[cell] !== window) this.#ids.touch(budget)[cell] = window
+    const isOpen = this.#spent === undefined || this.#opens(budget, known === -1, window)
+    if (movement === 'spend') {
+      this.#lifetime.add(budget, cost)
+      if (isOpen) this.#spent?.add(budget, cost)
+    } else if (isOpen) {
+      if (movement === 'reserve') this.#reserved.add(budget, cost)
+      else this.#reserved.subtract(budget, cost)
+    }
   }
 
   /** The names of the composite keys that hold a unit, oldest first. */
@@ -163,7 +195,19 @@ export class BalanceTable implements Saved {
   }
 
   #windowOf(budget: number): string {
-    return this.#windows[this.#id(budget, this.#windowCell)] ?? ''
+    return this.#spent === undefined ? LIFETIME : (this.#windows[this.#id(budget, this.#windowCell)] ?? '')
+  }
+
+  /** Whether the budget is in this window, into which it goes from an earlier one with nothing spent or reserved. */
+  #opens(budget: number, isNew: boolean, window: string): boolean {
+    if (!isNew) {
+      const current = this.#windowOf(budget)
+      if (window <= current) return window === current
+      this.#spent?.clear(budget)
+      this.#reserved.clear(budget)
+    }
+    this.#ids.touch(budget)[this.#ids.offset(budget) + this.#windowCell] = this.#windowId(window)
+    return true
   }
 
   #windowId(window: string): number {
@@ -173,19 +217,6 @@ export class BalanceTable implements Saved {
     this.#windowIds.set(window, id)
     return id
   }
-
-  #check({ window, spent, lifetime }: Balance): void {
-    const { policy, generation, rows, windowed } = this.shape
-    const isLifetime = window === LIFETIME
-    if (isLifetime === windowed || (isLifetime && !sameSums(spent, lifetime)) || lifetime.finite.length !== rows) {
-      throw new RangeError(
-        `a balance of window ${window} with ${lifetime.finite.length} rows was to be kept for policy ${policy}, ` +
-          `generation ${generation}, which is ${windowed ? 'windowed' : 'for life'} with ${rows} rows`,
-      )
-    }
-  }
 }
 
 const LIFETIME = 'lifetime'
-
-const sameSums = (one: Sums, other: Sums): boolean => one === other || isDeepStrictEqual(one, other)

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import type { Balance } from '../../budget/balance.js'
+import { type Balance, type Movement, NOTHING_TAKEN, type Taken } from '../../budget/balance.js'
 import type { SpendPart } from '../../budget/events.js'
 import type { Attribute } from '../../budget/policy.js'
 import { emptyRegistry, type Registry } from '../../budget/registry.js'
 import {
   type BudgetRef,
   BudgetState,
+  type Held,
   type KeyFamily,
   type PartitionOffset,
   type Reservation,
@@ -176,10 +177,20 @@ export class LedgerState extends BudgetState {
     return name === -1 ? undefined : table.get(name)
   }
 
-  setBalance(ref: BudgetRef, balance: Balance): void {
-    const table = this.#tables.get(ref.policy)?.get(ref.generation) ?? this.#addTable(ref, balance)
-    const name = this.#names.intern(ref.key)
-    table.set(name, table.isComposite && !table.has(name) ? this.#unitIn(table, ref.key) : 0, balance)
+  override taken(ref: BudgetRef, window: string): Taken {
+    const table = this.#tables.get(ref.policy)?.get(ref.generation)
+    const name = table === undefined ? -1 : this.#names.idOf(ref.key)
+    return table === undefined || name === -1 ? NOTHING_TAKEN : table.taken(name, window)
+  }
+
+  move(held: Held, movement: Movement): void {
+    if (held.keys.length === 0) return
+    const table = this.#tables.get(held.policy)?.get(held.generation) ?? this.#addTable(held)
+    const prepared = table.prepare(held, movement)
+    for (const key of held.keys) {
+      const name = this.#names.intern(key)
+      table.move(name, table.isComposite && !table.has(name) ? this.#unitIn(table, key) : 0, prepared)
+    }
   }
 
   reservation(source: string, id: string): Reservation | undefined {
@@ -215,8 +226,8 @@ export class LedgerState extends BudgetState {
     return this.#keys.candidates(family, source, id)
   }
 
-  rememberUnit(unit: string, seq: number): void {
-    this.#history.add(this.#names.intern(unit), seq)
+  rememberUnits(units: readonly string[], seq: number): void {
+    for (const unit of units) this.#history.add(this.#names.intern(unit), seq)
   }
 
   /** The records that concern a unit, rising, above `after` (all where it is left out), at most `limit`. */
@@ -303,10 +314,10 @@ export class LedgerState extends BudgetState {
     return this.#names.intern(unitOfKey(table.shape, key) ?? '')
   }
 
-  #addTable({ policy, generation }: BudgetRef, { window, lifetime }: Balance): BalanceTable {
+  #addTable({ policy, generation, window, cost }: Held): BalanceTable {
     const windowed = window !== 'lifetime'
     const scope = this.#scopeOf(policy, generation)
-    return this.#insertTable({ policy, generation, rows: lifetime.finite.length, windowed, scope })
+    return this.#insertTable({ policy, generation, rows: cost.length, windowed, scope })
   }
 
   #insertTable(shape: BalanceTable['shape']): BalanceTable {

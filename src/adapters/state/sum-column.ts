@@ -1,7 +1,27 @@
+import type { Cost } from '../../accounting/units.js'
 import { type Sums, zeroSums } from '../../budget/balance.js'
 import { Cells } from './cells.js'
 import type { ChunkSink, ChunkSource, Saved } from './chunks.js'
-import { fromLimbs, toLimbs } from './limbs.js'
+import { addLimbs, fromLimbs, subtractLimbs, toLimbs } from './limbs.js'
+
+/** One cost in the form in which columns take it; what has no cell costs nothing. */
+export interface CostCells {
+  readonly finite: Float64Array | undefined
+  readonly infinite: Float64Array | undefined
+}
+
+export const costCells = (costs: readonly Cost[]): CostCells => {
+  const finite = new Float64Array(costs.length * 2)
+  const infinite = new Float64Array(costs.length)
+  for (const [row, cost] of costs.entries()) {
+    if (cost === 'INF') infinite[row] = 1
+    else toLimbs(finite, row * 2, cost)
+  }
+  return {
+    finite: finite.some((cell) => cell !== 0) ? finite : undefined,
+    infinite: infinite.some((cell) => cell !== 0) ? infinite : undefined,
+  }
+}
 
 /**
  * One kind of sums (spent, reserved or lifetime) of all budgets of a table: two floats for each of the policy's rows, and
@@ -11,7 +31,6 @@ export class SumColumn implements Saved {
   readonly #finite: Cells
   readonly #infinite: Cells
   readonly #zero: Sums
-  readonly #scratch: Float64Array
 
   constructor(
     stream: string,
@@ -21,7 +40,6 @@ export class SumColumn implements Saved {
     this.#finite = new Cells(stream, rows * 2, tracked)
     this.#infinite = new Cells(`${stream} infinite`, rows, tracked)
     this.#zero = zeroSums(rows)
-    this.#scratch = new Float64Array(rows * 2)
   }
 
   read(budget: number): Sums {
@@ -34,11 +52,41 @@ export class SumColumn implements Saved {
     }
   }
 
-  write(budget: number, { finite, infinite }: Sums): void {
-    const scratch = this.#scratch
-    for (let row = 0; row < this.rows; row++) toLimbs(scratch, row * 2, finite[row] ?? 0n)
-    put(this.#finite, budget, scratch)
-    put(this.#infinite, budget, infinite)
+  /** The finite sum of a row, `INF` where an infinite cost is among it. */
+  at(budget: number, row: number): Cost {
+    const counts = this.#infinite.page(budget)
+    if (counts !== undefined && counts[this.#infinite.offset(budget) + row] !== 0) return 'INF'
+    const sums = this.#finite.page(budget)
+    if (sums === undefined) return 0n
+    const cell = this.#finite.offset(budget) + row * 2
+    return fromLimbs(sums[cell] as number, sums[cell + 1] as number)
+  }
+
+  add(budget: number, { finite, infinite }: CostCells): void {
+    if (finite !== undefined) {
+      const sums = this.#finite.touch(budget)
+      const offset = this.#finite.offset(budget)
+      for (let cell = 0; cell < finite.length; cell += 2) addLimbs(sums, offset + cell, finite, cell)
+    }
+    if (infinite !== undefined) this.#count(budget, infinite, 1)
+  }
+
+  /** @throws RangeError where more is taken out than was put in: a broken invariant. */
+  subtract(budget: number, { finite, infinite }: CostCells): void {
+    if (finite !== undefined) {
+      const sums = this.#finite.touch(budget)
+      const offset = this.#finite.offset(budget)
+      for (let cell = 0; cell < finite.length; cell += 2) subtractLimbs(sums, offset + cell, finite, cell)
+    }
+    if (infinite !== undefined) this.#count(budget, infinite, -1)
+  }
+
+  clear(budget: number): void {
+    for (const cells of [this.#finite, this.#infinite]) {
+      if (cells.page(budget) === undefined) continue
+      const offset = cells.offset(budget)
+      cells.touch(budget).fill(0, offset, offset + cells.width)
+    }
   }
 
   save(sink: ChunkSink, flush: number): void {
@@ -56,6 +104,16 @@ export class SumColumn implements Saved {
     this.#infinite.load(source)
   }
 
+  #count(budget: number, infinite: Float64Array, sign: 1 | -1): void {
+    const counts = this.#infinite.touch(budget)
+    const offset = this.#infinite.offset(budget)
+    for (let row = 0; row < infinite.length; row++) {
+      const count = (counts[offset + row] as number) + sign * (infinite[row] as number)
+      if (count < 0) throw new RangeError(`row ${row} was to hold ${count} infinite costs`)
+      counts[offset + row] = count
+    }
+  }
+
   #amounts(page: Float64Array, offset: number): readonly bigint[] {
     const finite = new Array<bigint>(this.rows)
     for (let row = 0; row < this.rows; row++) {
@@ -68,16 +126,5 @@ export class SumColumn implements Saved {
     const counts = new Array<number>(this.rows)
     for (let row = 0; row < this.rows; row++) counts[row] = page[offset + row] as number
     return counts
-  }
-}
-
-/** Writes a budget's cells where they differ; zeros need no page. */
-const put = (cells: Cells, budget: number, values: ArrayLike<number>): void => {
-  const page = cells.page(budget)
-  const offset = cells.offset(budget)
-  for (let cell = 0; cell < cells.width; cell++) {
-    if ((page?.[offset + cell] ?? 0) === values[cell]) continue
-    cells.touch(budget).set(values, offset)
-    return
   }
 }

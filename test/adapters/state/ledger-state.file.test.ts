@@ -13,11 +13,10 @@ const refOf = (key: string) => ({ policy: 'p', generation: 1, key })
 
 const fill = (state: LedgerState, from: number, to: number): void => {
   for (let seq = from; seq < to; seq++) {
-    const sums = { finite: [BigInt(seq) * 10n ** 14n], infinite: [0] }
-    const reserved = { finite: [0n], infinite: [0] }
-    state.setBalance(refOf(`unit ${seq % 1000}`), { window: 'lifetime', spent: sums, reserved, lifetime: sums })
+    const keys = [`unit ${seq % 1000}`]
+    state.move({ ...refOf(''), version: 1, window: 'lifetime', cost: [BigInt(seq) * 10n ** 14n], keys }, 'spend')
     state.rememberKey('request', 'trainer', `id ${seq}`, seq)
-    state.rememberUnit(`unit ${seq % 1000}`, seq)
+    state.rememberUnits(keys, seq)
   }
 }
 
@@ -51,7 +50,8 @@ const expectWholeOrEmpty = (state: LedgerState): void => {
   expect(state.position).toEqual(at(4999))
   for (let unit = 0; unit < 1000; unit++) {
     const seq = 4000 + unit
-    expect(state.balance(refOf(`unit ${unit}`))?.spent.finite).toEqual([BigInt(seq) * 10n ** 14n])
+    const sum = [0, 1, 2, 3, 4].reduce((all, thousand) => all + thousand * 1000 + unit, 0)
+    expect(state.balance(refOf(`unit ${unit}`))?.spent.finite).toEqual([BigInt(sum) * 10n ** 14n])
     expect(state.unitHistory(`unit ${unit}`, { limit: 9 })).toEqual([unit, unit + 1000, unit + 2000, unit + 3000, seq])
   }
   for (let seq = 0; seq < 5000; seq += 7) expect(state.candidates('request', 'trainer', `id ${seq}`)).toEqual([seq])

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EntryLog } from '../../../src/adapters/state/entry-log.js'
 import { KeyTable } from '../../../src/adapters/state/key-table.js'
-import { fromLimbs, toLimbs } from '../../../src/adapters/state/limbs.js'
+import { addLimbs, fromLimbs, subtractLimbs, toLimbs } from '../../../src/adapters/state/limbs.js'
 import { NameTable } from '../../../src/adapters/state/name-table.js'
 import { UnitHistory } from '../../../src/adapters/state/unit-history.js'
 import { seeded } from '../../bench/statistics.js'
@@ -16,29 +16,42 @@ const amount = fc.oneof(
   fc.constantFrom(10n ** 15n, 2n ** 53n, 9n * 10n ** 15n, 2n ** 63n).chain((edge) => fc.bigInt(edge - 3n, edge + 3n)),
 )
 
-test('a sum in two floats is exact, and so is adding to it over and over', () => {
+test('a sum in two floats is exact, and so is adding to it and taking from it over and over', () => {
   fc.assert(
     fc.property(fc.array(amount, { minLength: 1, maxLength: 50 }), (amounts) => {
       const cells = new Float64Array(6)
+      const one = new Float64Array(2)
       let sum = 0n
-      for (const one of amounts) {
-        sum += one
-        toLimbs(cells, 2, fromLimbs(cells[2] ?? 0, cells[3] ?? 0) + one)
-        expect(fromLimbs(cells[2] ?? 0, cells[3] ?? 0)).toBe(sum)
+      for (const [move, sign] of [
+        [addLimbs, 1n],
+        [subtractLimbs, -1n],
+      ] as const) {
+        for (const value of amounts) {
+          toLimbs(one, 0, value)
+          move(cells, 2, one, 0)
+          sum += sign * value
+          expect(fromLimbs(cells[2] ?? 0, cells[3] ?? 0)).toBe(sum)
+          expect(cells[3]).toBeLessThan(1e15)
+        }
       }
-      expect([cells[0], cells[1], cells[4], cells[5]]).toEqual([0, 0, 0, 0])
+      expect([...cells]).toEqual([0, 0, 0, 0, 0, 0])
     }),
     { numRuns: 500 },
   )
 })
 
 test('a sum that has no room is refused, never wrapped', () => {
-  const cells = new Float64Array(2)
+  const sum = new Float64Array(2)
+  const one = new Float64Array(2)
   const largest = 10n ** 15n * (2n ** 53n - 1n)
-  toLimbs(cells, 0, largest - 1n)
-  expect(fromLimbs(cells[0] ?? 0, cells[1] ?? 0)).toBe(largest - 1n)
-  expect(() => toLimbs(cells, 0, largest)).toThrow('does not fit')
-  expect(() => toLimbs(cells, 0, -1n)).toThrow('never negative')
+  toLimbs(sum, 0, largest - 2n)
+  toLimbs(one, 0, 1n)
+  addLimbs(sum, 0, one, 0)
+  expect(fromLimbs(sum[0] ?? 0, sum[1] ?? 0)).toBe(largest - 1n)
+  expect(() => addLimbs(sum, 0, one, 0)).toThrow('does not fit')
+  expect(fromLimbs(sum[0] ?? 0, sum[1] ?? 0)).toBe(largest - 1n)
+  const nothing = new Float64Array(2)
+  expect(() => subtractLimbs(nothing, 0, one, 0)).toThrow('never negative')
 })
 
 test('every name keeps its number, over many pages and a reload', () => {
