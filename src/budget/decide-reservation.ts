@@ -45,15 +45,18 @@ export const decideRelease = (state: Draft, command: Release, context: DecisionC
   return record({ type: 'ReservationReleased', data: { source: command.actor.source, id, hash, reason } })
 }
 
-/** The most reservations that one decision expires: what is left comes with the next one. */
+/** The most reservations, and budgets of them, that one decision expires: what is left comes with the next one. */
 const MOST_EXPIRED = 1000
+const MOST_BUDGETS = 20_000
 
-export const decideExpiry = (state: Draft, context: DecisionContext): Verdict =>
-  record(
-    ...state
-      .overdue(context.at, MOST_EXPIRED)
-      .map(({ source, id }) => ({ type: 'ReservationExpired', data: { source, id } }) as const),
-  )
+export const decideExpiry = (state: Draft, context: DecisionContext): Verdict => {
+  let budgets = 0
+  const expired = state.overdue(context.at, MOST_EXPIRED).filter(({ held }, index) => {
+    budgets += held.reduce((sum, { keys }) => sum + keys.length, 0)
+    return index === 0 || budgets <= MOST_BUDGETS
+  })
+  return record(...expired.map(({ source, id }) => ({ type: 'ReservationExpired', data: { source, id } }) as const))
+}
 
 /**
  * The reservation, if it is still open. One that is overdue is not, whether a record says so yet or not: nobody can

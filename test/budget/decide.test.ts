@@ -211,6 +211,26 @@ test('a reservation is charged in full from the instant it expires, recorded or 
   expect(ledger.state.balance({ policy: 'g', generation: 1, key: 'u' })?.spent.finite[0]).toBe(8n * 10n ** 14n)
 })
 
+test('no decision expires more budgets than one spend may touch, unless one reservation alone has them', () => {
+  const ledger = given({ id: 'g' }, { id: 'h' })
+  const units = (count: number) => Array.from({ length: count }, (_, number) => `unit-${number}`)
+  for (const [id, count] of [
+    ['a', 15_000],
+    ['b', 6_000],
+    ['c', 4_000],
+    ['d', 1],
+  ] as const) {
+    const asked = { id, units: units(count), ...pure('0.1'), expiresInSeconds: 60 }
+    recorded(ledger.request('reserve', asked), 'ReservationOpened')
+  }
+  ledger.at = '2026-01-05T00:01:00.000Z'
+  const expired = () => {
+    const verdict = ledger.submit({ kind: 'expire', actor: system, cause: { kind: 'system' } })
+    return verdict.kind === 'recorded' ? verdict.events.map(({ data }) => 'id' in data && data.id) : []
+  }
+  expect([expired(), expired(), expired()]).toEqual([['a'], ['b', 'c'], ['d']])
+})
+
 test('a spend with a delta of its own cannot be reserved where composition must be one-shot', () => {
   const ledger = given({ id: 'g', metric: 'zcdp', deltaForSpends: '1e-7' })
   const wire = { id: 'r', unit: 'u', mechanism: 'declared_approx', epsilon: '0.1', delta: '1e-9', expiresInSeconds: 60 }
