@@ -1,4 +1,5 @@
 import { bestOrder, largestDivergence } from './conversion.js'
+import { type CostsOf, costsOf } from './cost.js'
 import { AccountingError, unreachable } from './errors.js'
 import { ofRational, quotient } from './exact/interval.js'
 import { floorScaled } from './exact/rounding.js'
@@ -53,9 +54,10 @@ const EIGHTHS = 8n
  * The caps for (ε, δ): ⌊scale · C⌋ of the exact numbers. `pure` and `approx` hold ε and δ themselves; `zcdp` and `rdp` what
  * may be spent so that the conversion ends at ε and its share of δ. A cap that is not above 0 is `DEAD`.
  *
+ * @param costs for those who know already what a planned spend costs.
  * @throws AccountingError with the JSON pointer of what is wrong.
  */
-export function capsFor(terms: BudgetTerms): BudgetCaps {
+export function capsFor(terms: BudgetTerms, costs: CostsOf = costsOf): BudgetCaps {
   const epsilon = parseRational(terms.epsilon, '/epsilon')
   const delta = parseRational(terms.delta, '/delta')
   if (compare(delta, ONE) >= 0) throw new AccountingError('OUT_OF_RANGE', 'delta must be below 1', '/delta')
@@ -69,7 +71,7 @@ export function capsFor(terms: BudgetTerms): BudgetCaps {
     case 'zcdp':
       return zcdpCaps(terms, converted(terms, epsilon, delta))
     case 'rdp':
-      return rdpCaps(terms, converted(terms, epsilon, delta))
+      return rdpCaps(terms, converted(terms, epsilon, delta), costs)
     default:
       return unreachable(terms.metric)
   }
@@ -118,9 +120,9 @@ function zcdpCaps(terms: BudgetTerms, { epsilon, deltaConv, deltaExt }: Converte
   }
 }
 
-function rdpCaps(terms: BudgetTerms, converted: Converted): BudgetCaps {
+function rdpCaps(terms: BudgetTerms, converted: Converted, costs: CostsOf): BudgetCaps {
   const { epsilon, deltaConv, deltaExt } = converted
-  const { shares, warnings } = orderShares(terms, converted)
+  const { shares, warnings } = orderShares(terms, converted, costs)
   const caps: Partial<Record<Row, Cap>> = { delta: deltaCap(deltaExt) }
   for (const { alpha, share } of shares) caps[rdpRow(alpha)] = orderCap(epsilon, alpha, share)
   const or = shares.map(({ alpha }) => rdpRow(alpha))

@@ -7,6 +7,9 @@ import type { Part, Release } from './release.js'
 import { type Cost, INFINITE_FROM, LARGEST_COUNT, orderOf, type Relation, type Row, scaleOf } from './units.js'
 import { mu2Loss, rhoLoss } from './zcdp.js'
 
+/** Works out the costs of several rows, or knows them. */
+export type CostsOf = (release: Release, rows: readonly Row[]) => Costs
+
 /** Costs by row; a row that was not asked for is not there. */
 export type Costs = Readonly<Partial<Record<Row, Cost>>>
 

@@ -1,4 +1,5 @@
 import { largestDivergence } from './conversion.js'
+import type { CostsOf } from './cost.js'
 import { AccountingError } from './errors.js'
 import { floorScaled } from './exact/rounding.js'
 import { inTranscendentalRange, integerFrom } from './fields.js'
@@ -38,12 +39,13 @@ const MOST_ORDERS = 64
 export function orderShares(
   terms: OrdersAsked,
   converted: Converted,
+  costsOf: CostsOf,
 ): { shares: readonly OrderShare[]; warnings: string[] } {
   if (terms.orders !== undefined) return namedShares(terms.orders, converted.deltaConv)
   requireConversionDelta(converted.deltaConv)
   if (terms.plannedFor === undefined) return { shares: automaticShares(converted), warnings: [] }
   const { epsilon, deltaConv } = converted
-  const alpha = plannedOrder(terms.plannedFor, (order) => divergenceCap(epsilon, order, deltaConv))
+  const alpha = plannedOrder(terms.plannedFor, costsOf, (order) => divergenceCap(epsilon, order, deltaConv))
   const atEnd = alpha === 2 || alpha === 256
   const warnings = atEnd ? [`the planned spend fits best at order ${alpha}, the end of what is tried`] : []
   return { shares: [{ alpha, share: deltaConv }], warnings }

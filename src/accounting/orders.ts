@@ -1,4 +1,4 @@
-import { costsOf } from './cost.js'
+import type { CostsOf } from './cost.js'
 import { AccountingError } from './errors.js'
 import { ln } from './exact/elementary.js'
 import { ofRational, product } from './exact/interval.js'
@@ -22,7 +22,6 @@ const SPREAD: readonly Rational[] = [
 ]
 
 const LARGEST_PLANNED = 256
-const MOST_PLANNED_PARTS = 20
 
 /**
  * At most five orders for a budget whose spends are not known: of the catalogue the nearest, in ln(α-1), to
@@ -50,19 +49,20 @@ function nearest(factor: Rational, argument: Rational): number {
   return CATALOGUE[next]!
 }
 
+const PLANNED_ORDERS = Array.from({ length: LARGEST_PLANNED - 1 }, (_, index) => index + 2)
+
+/** The rows in which a planned release is tried. */
+export const PLANNED_ROWS = PLANNED_ORDERS.map(rdpRow)
+
 /**
  * Of all orders from 2 to 256 the one at which the most repetitions of a planned release fit.
  *
- * @throws AccountingError where it costs nothing, has no finite cost, or is too large to be tried at every order.
+ * @throws AccountingError where it costs nothing or has no finite cost.
  */
-export function plannedOrder(planned: Release, capAt: (order: number) => bigint): number {
-  if (planned.parts.length > MOST_PLANNED_PARTS) {
-    throw new AccountingError('OUT_OF_RANGE', `a planned spend has at most ${MOST_PLANNED_PARTS} parts`, '/plannedFor')
-  }
-  const orders = Array.from({ length: LARGEST_PLANNED - 1 }, (_, index) => index + 2)
-  const costs = costsOf(planned, orders.map(rdpRow))
+export function plannedOrder(planned: Release, costsOf: CostsOf, capAt: (order: number) => bigint): number {
+  const costs = costsOf(planned, PLANNED_ROWS)
   let best: { order: number; cap: bigint; cost: bigint } | undefined
-  for (const order of orders) {
+  for (const order of PLANNED_ORDERS) {
     const cost = costs[rdpRow(order)]!
     if (cost === 0n) throw new AccountingError('INVALID', 'the planned spend costs nothing', '/plannedFor')
     const cap = capAt(order)

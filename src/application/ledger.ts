@@ -1,9 +1,12 @@
+import type { CostsOf } from '../accounting/cost.js'
 import { AccountingError } from '../accounting/errors.js'
+import { PLANNED_ROWS } from '../accounting/orders.js'
 import { answerOf } from '../budget/answer.js'
 import type { Actor, Command } from '../budget/commands.js'
 import type { Prior, Rejection } from '../budget/context.js'
 import type { Answer, Answered } from '../budget/decider.js'
 import { type Estimate, estimate } from '../budget/estimate.js'
+import { plannedIn } from '../budget/policy-request.js'
 import { parseRequest, type RequestKind } from '../budget/request.js'
 import type { PartitionOffset } from '../budget/state.js'
 import { LedgerError } from '../ledger/errors.js'
@@ -96,6 +99,14 @@ export class Ledger {
   /** Releases a reservation: nothing was computed or seen. */
   async release(id: string, wire: unknown, actor: Actor, cause: Cause): Promise<Outcome> {
     return this.submit(this.#asking.release(id, wire, actor, cause))
+  }
+
+  /** What a policy's planned spend costs, worked out off the thread that decides; undefined where it plans for none. */
+  async plannedCosts(wire: unknown): Promise<CostsOf | undefined> {
+    const planned = plannedIn(wire)
+    if (planned === undefined) return undefined
+    const { cost } = await this.parts.costs.costs(planned, PLANNED_ROWS)
+    return () => Object.fromEntries(cost)
   }
 
   /** Hands any other command to the writer. */

@@ -1,4 +1,5 @@
 import { type BudgetCaps, capsFor } from '../accounting/caps.js'
+import type { CostsOf } from '../accounting/cost.js'
 import { AccountingError } from '../accounting/errors.js'
 import { Fields } from '../accounting/fields.js'
 import { parseRational, rationalText } from '../accounting/rational.js'
@@ -6,6 +7,7 @@ import { parseRelease, type Release } from '../accounting/release.js'
 import { type Metric, orderOf, RELATIONS, type Relation, type Row } from '../accounting/units.js'
 import { nameFrom } from './names.js'
 import { ATTRIBUTES, type Attribute, type Match, type OrderShare, type PolicyTerms, type Role } from './policy.js'
+import { limitBody } from './request.js'
 import { WINDOW_KINDS, type WindowKind } from './window.js'
 
 /** What a person asked for, with the caps that follow from it. */
@@ -27,11 +29,12 @@ const MOST_VALUES = 1_000
  * An `rdp` policy that takes the place of another one and names no orders keeps that one's, sharing delta equally: other
  * orders would be another structure, and its budgets would begin at zero.
  *
- * Exact caps over many orders, or for a `plannedFor` that is costly to account, may take seconds.
+ * What a `plannedFor` costs at every order may take a second to work out: see {@link plannedIn}.
  *
+ * @param costs for those who know already what the planned spend costs.
  * @throws AccountingError with the JSON pointer of what is wrong.
  */
-export const parsePolicy = (wire: unknown, current?: PolicyTerms): PolicyRequest => {
+export const parsePolicy = (wire: unknown, current?: PolicyTerms, costs?: CostsOf): PolicyRequest => {
   const fields = new Fields(wire, '')
   const id = nameFrom(fields.take('id'), '/id')
   const scope = scopeFrom(fields)
@@ -44,7 +47,7 @@ export const parsePolicy = (wire: unknown, current?: PolicyTerms): PolicyRequest
   const kept =
     metric === 'rdp' && current?.metric === 'rdp' ? { orders: current.orders.map(({ alpha }) => ({ alpha })) } : {}
   const named = fields.has('orders') || fields.has('plannedFor')
-  const caps = capsFor({ metric, ...asked, ...(named ? {} : kept), ...optionsFrom(fields, neighboring) })
+  const caps = capsFor({ metric, ...asked, ...(named ? {} : kept), ...optionsFrom(fields, neighboring) }, costs)
   fields.end()
   requireLife(metric, caps)
   const epsilon = rationalText(parseRational(asked.epsilon, '/epsilon'))
@@ -134,10 +137,34 @@ const ordersFrom = (orders: readonly unknown[]) =>
     return { alpha, ...share }
   })
 
+/**
+ * The planned spend of a policy as it is sent, so that its costs can be worked out before the policy is read; undefined
+ * where there is none, or a wrong one, which the reader of the policy refuses.
+ */
+export const plannedIn = (wire: unknown): Release | undefined => {
+  try {
+    const fields = new Fields(wire, '')
+    if (!fields.has('plannedFor')) return undefined
+    return plannedFrom(fields.take('plannedFor'), oneOf(fields, 'neighboring', RELATIONS))
+  } catch (error) {
+    if (error instanceof AccountingError) return undefined
+    throw error
+  }
+}
+
+/** It is tried at every order that there may be. */
+const MOST_PLANNED_PARTS = 20
+
 /** A spend body under the policy's own relation. */
 const plannedFrom = (body: unknown, neighboring: Relation): Release => {
   try {
-    return parseRelease(body, neighboring)
+    limitBody(body, 'a planned spend')
+    const release = parseRelease(body, neighboring)
+    if (release.parts.length <= MOST_PLANNED_PARTS) return release
+    throw new AccountingError(
+      'OUT_OF_RANGE',
+      `a planned spend has at most ${MOST_PLANNED_PARTS} parts, this one ${release.parts.length}; send the part that costs most`,
+    )
   } catch (error) {
     if (!(error instanceof AccountingError)) throw error
     throw new AccountingError(error.code, error.detail, `/plannedFor${error.pointer}`)

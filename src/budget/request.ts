@@ -161,11 +161,16 @@ const textNumbers = (value: unknown): JsonValue => {
 
 const limitSize = (spend: JsonObject): void => {
   if (mostBytesOf(spend, 'units') + NO_UNITS.length <= MOST_SPEND_BYTES) return
-  const bytes = Buffer.byteLength(JSON.stringify({ ...spend, units: [] }))
+  limitBody({ ...spend, units: [] }, 'a spend without its units')
+}
+
+/** @throws AccountingError OUT_OF_RANGE for JSON that is longer than a spend may be. */
+export const limitBody = (body: unknown, what: string): void => {
+  const bytes = Buffer.byteLength(JSON.stringify(body) ?? '')
   if (bytes <= MOST_SPEND_BYTES) return
   throw new AccountingError(
     'OUT_OF_RANGE',
-    `a spend without its units has at most ${MOST_SPEND_BYTES} bytes, and this has ${bytes}`,
+    `${what} has at most ${MOST_SPEND_BYTES} bytes, and this has ${bytes}; use fewer parts, or shorter numbers`,
   )
 }
 

@@ -1,5 +1,4 @@
-import type { Sums } from '../accounting/convert.js'
-import { epsilonWhatIf } from '../accounting/convert.js'
+import { epsilonWhatIf, type Sums } from '../accounting/convert.js'
 import { AccountingError } from '../accounting/errors.js'
 import { inTranscendentalRange, integerFrom } from '../accounting/fields.js'
 import { ceilDivide, compare, ONE, parseRational, type Rational, rationalText } from '../accounting/rational.js'

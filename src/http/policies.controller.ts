@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common'
 import { CommandBus, QueryBus } from '@nestjs/cqrs'
 import type { FastifyReply } from 'fastify'
+import { Ledger } from '../application/ledger.js'
 import { SubmitCommand } from '../application/operation.handlers.js'
 import { policyView } from '../application/policy-view.js'
 import { PoliciesQuery, PolicyQuery } from '../application/query.handlers.js'
@@ -26,6 +27,7 @@ export class PoliciesController {
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
     private readonly service: Service,
+    private readonly ledger: Ledger,
   ) {}
 
   @Post()
@@ -50,8 +52,9 @@ export class PoliciesController {
     ],
   })
   async set(@Body() body: PolicyDto, @By() actor: Actor, @Res({ passthrough: true }) reply: FastifyReply) {
+    const costs = await this.ledger.plannedCosts(body)
     const held = lastHeld(this.service.state.registry.policies.get(body.id))
-    const { terms, replaces, warnings } = parsePolicy(body, held)
+    const { terms, replaces, warnings } = parsePolicy(body, held, costs)
     const named = replaces === undefined ? {} : { replaces }
     const done = await this.submit({ kind: 'set-policy', terms, ...named, actor, cause: HTTP })
     const { status, answer } = setAnswer(done)

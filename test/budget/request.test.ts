@@ -34,7 +34,7 @@ const refusalOf = (spend: Spend): string | undefined => {
 }
 
 const tooLarge = (bytes: number): string =>
-  `OUT_OF_RANGE: a spend without its units has at most ${MOST_BYTES} bytes, and this has ${bytes}`
+  `OUT_OF_RANGE: a spend without its units has at most ${MOST_BYTES} bytes, and this has ${bytes}; use fewer parts, or shorter numbers`
 
 const textOf = (most: number): fc.Arbitrary<string> =>
   fc

@@ -1,8 +1,9 @@
 import http from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parsePolicy } from '../../src/budget/policy-request.js'
 import { leafHash } from '../../src/ledger/record.js'
 import type { Client } from '../support/client.js'
-import { costing, Edge, type Folder, temporaryData } from './edge.js'
+import { costing, Edge, type Folder, LIFETIME, temporaryData } from './edge.js'
 
 let folder: Folder
 let edge: Edge
@@ -131,6 +132,18 @@ const WRONG: readonly (readonly [name: string, terms: object, code: string, poin
     'OUT_OF_RANGE',
     '/plannedFor/noiseMultiplier',
   ],
+  [
+    'a planned spend of 21 parts',
+    { metric: 'rdp', delta: '1e-6', plannedFor: { parts: Array(21).fill({ mechanism: 'no_op' }) } },
+    'OUT_OF_RANGE',
+    '/plannedFor',
+  ],
+  [
+    'a planned spend of 17 KiB',
+    { metric: 'rdp', delta: '1e-6', plannedFor: { mechanism: 'no_op', count: '1'.repeat(17 * 1_024) } },
+    'OUT_OF_RANGE',
+    '/plannedFor',
+  ],
   ['an unknown field', { colour: 'red' }, 'INVALID', '/colour'],
   ['replaces 0', { replaces: 0 }, 'OUT_OF_RANGE', '/replaces'],
 ]
@@ -141,6 +154,27 @@ test.each(WRONG)('a policy with %s is refused without a record', async (_, terms
   expect(reply.body).toMatchObject({ status: 422, code })
   expect((reply.body['errors'] as { pointer: string }[]).map((error) => error.pointer)).toContain(pointer)
   expect(edge.head).toBe(before)
+})
+
+test('a policy that plans for a spend gets the order that the exact costs of that spend give', async () => {
+  const steps = { mechanism: 'gaussian', noiseMultiplier: '1.1', sampling: { method: 'poisson', probability: '0.004' } }
+  const plannedFor = {
+    parts: [
+      { ...steps, count: 9 },
+      { mechanism: 'laplace', noiseMultiplier: '20' },
+    ],
+  }
+  const terms = {
+    id: 'planned',
+    match: { purpose: ['planned'] },
+    metric: 'rdp',
+    epsilon: '3',
+    delta: '1e-6',
+    plannedFor,
+  }
+  expect((await edge.policy(terms)).status).toBe(201)
+  const held = edge.service.state.registry.policies.get('planned')?.versions[0]
+  expect(held).toMatchObject(parsePolicy({ ...LIFETIME, ...terms }).terms)
 })
 
 test('policies with different relations cannot meet in one spend', async () => {
