@@ -29,18 +29,23 @@ export function costAtPrice(price: Price, count: bigint): Cost | undefined {
 }
 
 /**
- * Roughly how long the prices take to work out, in microseconds: nothing for fractions, and for a Gaussian on a Poisson
+ * Roughly how long the prices take to work out, in microseconds: little for fractions, and for a Gaussian on a Poisson
  * sample the longer the larger the order.
  */
 export const effortOf = (mechanism: Mechanism, rows: readonly Row[]): number =>
-  isTranscendental(mechanism) ? rows.reduce((effort, row) => effort + rowEffort(mechanism.kind, row), 0) : 0
+  rows.reduce((effort, row) => effort + rowEffort(mechanism, row), 0)
 
-function rowEffort(kind: Mechanism['kind'], row: Row): number {
-  if (row === 'delta' || row === 'mu2') return 0
+/** A fraction's own row. */
+const FRACTION = 3
+
+function rowEffort(mechanism: Mechanism, row: Row): number {
+  const { kind } = mechanism
   const order = orderOf(row)
-  if (kind === 'sampled_gaussian') return typeof order === 'number' ? 50 + 2 * order : 0
+  if (kind === 'declared_rdp') return FRACTION + (order === undefined ? 0 : mechanism.curve.points.length / 2)
+  if (!isTranscendental(mechanism) || row === 'delta' || row === 'mu2') return FRACTION
+  if (kind === 'sampled_gaussian') return typeof order === 'number' ? 50 + 2 * order : FRACTION
   const isEpsilon = row === 'eps' || order === 'inf'
-  return isEpsilon && kind !== 'randomized_response' && kind !== 'sampled_approx' ? 0 : 30
+  return isEpsilon && kind !== 'randomized_response' && kind !== 'sampled_approx' ? FRACTION : 30
 }
 
 function priceOf(bounds: LossBounds | undefined, scale: bigint): Price {

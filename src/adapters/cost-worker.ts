@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads'
-import { largestCount } from '../accounting/cost.js'
+import { type Costs, costsOf } from '../accounting/cost.js'
 import type { Mechanism } from '../accounting/mechanism.js'
 import { type Price, pricesOf } from '../accounting/price.js'
 import type { Release } from '../accounting/release.js'
@@ -13,15 +13,13 @@ export type CostTask =
       readonly relation: Relation
       readonly rows: readonly Row[]
     }
-  | { readonly kind: 'largest-count'; readonly release: Release; readonly row: Row; readonly remaining: bigint }
+  | { readonly kind: 'costs'; readonly release: Release; readonly rows: readonly Row[] }
 
-export type CostAnswer = ReadonlyMap<Row, Price> | bigint
+export type CostAnswer = ReadonlyMap<Row, Price> | Costs
 
 /** Works out one task; every thread does exactly this, and so does a process without threads. */
 export const workOut = (task: CostTask): CostAnswer =>
-  task.kind === 'prices'
-    ? pricesOf(task.mechanism, task.relation, task.rows)
-    : largestCount(task.release, task.row, task.remaining)
+  task.kind === 'prices' ? pricesOf(task.mechanism, task.relation, task.rows) : costsOf(task.release, task.rows)
 
 parentPort?.on('message', (task: CostTask) => {
   parentPort?.postMessage(workOut(task))

@@ -1,9 +1,10 @@
-import { largestCount } from '../accounting/cost.js'
+import type { Costs as CostsByRow } from '../accounting/cost.js'
 import type { Mechanism } from '../accounting/mechanism.js'
-import { effortOf, type Price, pricesOf } from '../accounting/price.js'
+import { effortOf, pricesOf } from '../accounting/price.js'
 import type { Part, Release } from '../accounting/release.js'
 import type { Relation, Row } from '../accounting/units.js'
-import { type Costs, costsAt } from '../budget/costs.js'
+import { Turn } from '../application/turn.js'
+import { type Costs, costsAt, type Prices, told, withRows } from '../budget/costs.js'
 import { CostPool } from './cost-pool.js'
 import { PriceCache } from './price-cache.js'
 
@@ -38,28 +39,36 @@ export class CostWorkers {
     this.#pool = new CostPool({ threads, waiting }, script)
   }
 
-  /** The costs of a release in these rows. @throws LedgerError BUSY where too many wait. */
+  /**
+   * The costs of a release in these rows. One part after the other, so that a release of many never keeps all threads
+   * from others.
+   *
+   * @throws LedgerError BUSY where too many tasks wait.
+   */
   async costs(release: Release, rows: readonly Row[]): Promise<Costs> {
-    const prices = release.parts.map((part) => this.#prices(part, release.relation, rows))
-    return costsAt(release, rows, await Promise.all(prices))
-  }
-
-  /** The same, where nothing has to be sent to a thread. */
-  cached(release: Release, rows: readonly Row[]): Costs | undefined {
+    const turn = new Turn()
     const prices: Prices[] = []
     for (const part of release.parts) {
-      const known = this.#known(part, release.relation, rows)
-      if (known === undefined) return undefined
-      prices.push(known)
+      while (turn.isOver) await turn.next()
+      const found = this.#find(part, release.relation, rows)
+      prices.push(found.effort <= AT_ONCE_EFFORT ? this.#completed(found) : await this.#workedOut(found))
     }
-    return costsAt(release, rows, prices)
+    const { cost, open } = told(release, rows, prices)
+    return costsAt(release, prices, open.length === 0 ? cost : withRows(cost, await this.#costsOf(release, open)))
   }
 
-  /** The largest count (of several parts: whole repetitions) that costs at most `remaining` in this row, up to 10¹². */
-  async largestCount(release: Release, row: Row, remaining: bigint): Promise<bigint> {
-    const effort = release.parts.reduce((sum, { mechanism }) => sum + effortOf(mechanism, [row]), release.parts.length)
-    if (effort <= AT_ONCE_EFFORT) return largestCount(release, row, remaining)
-    return (await this.#pool.run({ kind: 'largest-count', release, row, remaining }, effort)) as bigint
+  /** The same, where next to nothing has to be worked out. */
+  cached(release: Release, rows: readonly Row[]): Costs | undefined {
+    const prices: Prices[] = []
+    let effort = 0
+    for (const part of release.parts) {
+      const found = this.#find(part, release.relation, rows)
+      effort += found.effort
+      if (effort > AT_ONCE_EFFORT) return undefined
+      prices.push(this.#completed(found))
+    }
+    const { cost, open } = told(release, rows, prices)
+    return open.length === 0 ? costsAt(release, prices, cost) : undefined
   }
 
   /** Ends the threads; what still waits is refused with SHUTTING_DOWN. */
@@ -67,41 +76,54 @@ export class CostWorkers {
     return this.#pool.close()
   }
 
-  #prices(part: Part, relation: Relation, rows: readonly Row[]): Prices | Promise<Prices> {
-    return this.#known(part, relation, rows) ?? this.#workedOut(part, relation, rows)
-  }
-
-  /** What is remembered, with what takes no time to add. */
-  #known({ mechanism, text }: Part, relation: Relation, rows: readonly Row[]): Prices | undefined {
+  #find({ mechanism, text }: Part, relation: Relation, rows: readonly Row[]): Found {
     const key = `${relation} ${text}`
     const known = this.#cache.get(key)
     const missing = known === undefined ? rows : rows.filter((row) => !known.has(row))
-    if (missing.length === 0) return known
-    if (effortOf(mechanism, missing) > AT_ONCE_EFFORT) return undefined
-    return this.#remember(key, known, pricesOf(mechanism, relation, missing))
+    return { key, mechanism, relation, known, missing, effort: effortOf(mechanism, missing) }
   }
 
-  async #workedOut({ mechanism, text }: Part, relation: Relation, rows: readonly Row[]): Promise<Prices> {
-    const key = `${relation} ${text}`
-    const known = this.#cache.get(key)
-    const missing = rows.filter((row) => known?.has(row) !== true)
-    return this.#remember(key, known, await this.#once(`${key} ${missing.join()}`, mechanism, relation, missing))
+  /** What is remembered, with the rest worked out here and now. */
+  #completed(found: Found): Prices {
+    const { known, mechanism, relation, missing } = found
+    if (known !== undefined && missing.length === 0) return known
+    return this.#remember(found, pricesOf(mechanism, relation, missing))
   }
 
-  #once(task: string, mechanism: Mechanism, relation: Relation, rows: readonly Row[]): Promise<Prices> {
+  async #workedOut(found: Found): Promise<Prices> {
+    return this.#remember(found, await this.#once(found))
+  }
+
+  #once({ key, mechanism, relation, missing: rows, effort }: Found): Promise<Prices> {
+    const task = `${key} ${rows.join()}`
     const pending = this.#pending.get(task)
     if (pending !== undefined) return pending
-    const answer = this.#pool.run({ kind: 'prices', mechanism, relation, rows }, effortOf(mechanism, rows))
+    const answer = this.#pool.run({ kind: 'prices', mechanism, relation, rows }, effort)
     const prices = answer.finally(() => this.#pending.delete(task)) as Promise<Prices>
     this.#pending.set(task, prices)
     return prices
   }
 
   /** All prices of a mechanism that are known now; returned whole, since the cache may forget them at once. */
-  #remember(key: string, known: Prices | undefined, more: Prices): Prices {
+  #remember({ key, known }: Found, more: Prices): Prices {
     this.#cache.add(key, more)
     return known === undefined ? more : new Map([...known, ...more])
   }
+
+  /** The costs of the rows whose prices do not tell, from the start. */
+  #costsOf(release: Release, rows: readonly Row[]): Promise<CostsByRow> {
+    const effort = release.parts.reduce((sum, { mechanism }) => sum + effortOf(mechanism, rows), 0)
+    return this.#pool.run({ kind: 'costs', release, rows }, effort) as Promise<CostsByRow>
+  }
 }
 
-type Prices = ReadonlyMap<Row, Price>
+/** What is remembered of a mechanism, and what is missing. */
+interface Found {
+  readonly key: string
+  readonly mechanism: Mechanism
+  readonly relation: Relation
+  readonly known: Prices | undefined
+  readonly missing: readonly Row[]
+  /** Of the missing rows, in microseconds. */
+  readonly effort: number
+}

@@ -8,6 +8,7 @@ import type { Costs } from '../budget/costs.js'
 import { nameFrom, reasonFrom } from '../budget/names.js'
 import {
   hashOf,
+  limitBody,
   type ParsedRequest,
   parseRequest,
   type RequestKind,
@@ -70,6 +71,7 @@ export class Asking {
       const unknown = noReservation(id, actor)
       return isUndecided(this.parts.state.registry, cause) ? uncertain(unknown) : unknown
     }
+    limitBody(wire, 'what settles a reservation')
     const release = settledRelease(releaseOf(reserved.data.spend), wire)
     const hash = hashOf({ kind: 'settle', id, source: actor.source, release: release.key })
     const rows = [...new Set(reserved.data.charges.flatMap(({ cost }) => Object.keys(cost) as Row[]))]

@@ -16,6 +16,8 @@ import { LedgerError } from '../ledger/errors.js'
 import type { JsonObject, KafkaCause } from '../ledger/record.js'
 import type { Writer } from '../ledger/writer.js'
 import type { Asking } from './asking.js'
+import { MOST_UNITS_TOGETHER } from './groups.js'
+import { inLanes } from './lanes.js'
 import { MOST_TRIES, unsettled } from './tries.js'
 
 /** What one message of a topic asks for. `source` is that of its CloudEvent, as the token's source is over HTTP. */
@@ -129,22 +131,12 @@ export class Ingestion {
   }
 
   /** The commands of the first items: up to one that stops, that one included, or that has to be looked at afterwards. */
-  async #commands(items: readonly Ingest[]): Promise<readonly (Command | Stop)[]> {
-    const making: (Command | Stop | Promise<Command | Stop>)[] = []
-    const reserving = new Set<string>()
-    for (const item of items) {
-      if (item.request === 'reserve') reserving.add(nameOf(item.source, idIn(item.wire)))
-      // What it settles is known only when the reservation before it has its record.
-      if (item.request === 'settle' && reserving.has(nameOf(item.source, item.id))) break
-      const command = this.#command(item)
-      making.push(command)
-      if (!(command instanceof Promise) && !('actor' in command)) break
-    }
-    const made = making.some((command) => command instanceof Promise)
-      ? await Promise.all(making)
-      : (making as (Command | Stop)[])
-    const stop = made.findIndex((command) => !('actor' in command))
-    return stop === -1 ? made : made.slice(0, stop + 1)
+  #commands(items: readonly Ingest[]): Promise<readonly (Command | Stop)[]> {
+    return inLanes<Command | Stop>(
+      together(items),
+      (index) => this.#command(items[index] as Ingest),
+      (command) => !('actor' in command),
+    )
   }
 
   #command(item: Ingest): Command | Stop | Promise<Command | Stop> {
@@ -202,6 +194,25 @@ export class Ingestion {
       ? waiting(error)
       : this.#outcome(item, answer)
   }
+}
+
+/** How many of the items can be decided before anything has become of the first. */
+const together = (items: readonly Ingest[]): number => {
+  const reserving = new Set<string>()
+  let units = 0
+  const end = items.findIndex((item, index) => {
+    if (item.request === 'reserve') reserving.add(nameOf(item.source, idIn(item.wire)))
+    // What it settles is known only when the reservation before it has its record.
+    if (item.request === 'settle' && reserving.has(nameOf(item.source, item.id))) return true
+    units += unitsIn(item)
+    return index > 0 && units > MOST_UNITS_TOGETHER
+  })
+  return end === -1 ? items.length : end
+}
+
+const unitsIn = (item: Ingest): number => {
+  const units = 'wire' in item ? (item.wire as { readonly units?: unknown }).units : undefined
+  return Array.isArray(units) ? units.length : 1
 }
 
 interface Round {

@@ -13,7 +13,9 @@ import { LedgerError } from '../ledger/errors.js'
 import type { Cause, JsonObject } from '../ledger/record.js'
 import type { Writer } from '../ledger/writer.js'
 import { type Ask, Asking, type AskingParts } from './asking.js'
+import { groupsOf } from './groups.js'
 import { type Ingest, Ingestion, type IngestOutcome } from './ingest.js'
+import { inLanes } from './lanes.js'
 import { isPassing, MOST_TRIES, unsettled } from './tries.js'
 
 /** What became of a request: recorded (now or before), or refused without a record. */
@@ -44,8 +46,9 @@ export class Ledger {
   }
 
   /** Spends each item on its own, in order; a malformed one fails alone. */
-  requestAll(items: readonly unknown[], actor: Actor, cause: Cause): Promise<readonly (Outcome | Error)[]> {
-    return this.#settleAll(items.map((item) => orError(() => this.#asking.request('spend', item, actor, cause))))
+  async requestAll(items: readonly unknown[], actor: Actor, cause: Cause): Promise<readonly (Outcome | Error)[]> {
+    const asking = (index: number) => orError(() => this.#asking.request('spend', items[index], actor, cause))
+    return this.#settleAll(await inLanes(items.length, asking))
   }
 
   /**
@@ -132,7 +135,7 @@ export class Ledger {
     return outcome
   }
 
-  /** Asks until each command has its final answer; those that lack nothing go to the writer together, in order. */
+  /** Asks until each command has its final answer; those that lack nothing go to the writer in order. */
   async #settleAll(asks: readonly (Ask | Error)[]): Promise<readonly (Outcome | Error)[]> {
     const outcomes: (Outcome | Error)[] = new Array(asks.length)
     let open = asks.map((_, index) => index)
@@ -140,7 +143,7 @@ export class Ledger {
       const made = await commandsOf(open.map((index) => asks[index] as Ask | Error))
       const commands = made.filter((command) => !(command instanceof Error)) as readonly Command[]
       if (commands.some((command) => 'request' in command)) this.#expire()
-      const answers = (await this.parts.writer.writeAll(commands)).values()
+      const answers = (await this.#written(commands)).values()
       const again: number[] = []
       for (const [place, index] of open.entries()) {
         const command = made[place]
@@ -152,6 +155,19 @@ export class Ledger {
     }
     for (const index of open) outcomes[index] = unsettled()
     return outcomes
+  }
+
+  /**
+   * Writes them together, but for those over many units, between which others get their turn. Where the writer takes no
+   * more after some of them, that is the answer to the rest.
+   */
+  async #written(commands: readonly Command[]): Promise<readonly (Answer | Error)[]> {
+    const answers: (Answer | Error)[] = []
+    for (const some of groupsOf(commands)) {
+      const written = this.parts.writer.writeAll(some)
+      answers.push(...(answers.length === 0 ? await written : await written.catch((error) => some.map(() => error))))
+    }
+    return answers
   }
 
   /** What is overdue is recorded beside the next decision, never by the passing of time alone. */
@@ -174,11 +190,9 @@ const orError = (ask: () => Ask): Ask | Error => {
   }
 }
 
-/** Awaits only what has to be computed, so that a batch whose costs are known reaches the writer in one turn. */
-const commandsOf = (asks: readonly (Ask | Error)[]): (Command | Error)[] | Promise<(Command | Error)[]> => {
-  const made = asks.map((ask) => (ask instanceof Error ? ask : ask()))
-  if (!made.some((command) => command instanceof Promise)) return made as (Command | Error)[]
-  return Promise.all(
-    made.map((command) => (command instanceof Promise ? command.catch((error: Error) => error) : command)),
-  )
-}
+const commandsOf = (asks: readonly (Ask | Error)[]): Promise<readonly (Command | Error)[]> =>
+  inLanes<Command | Error>(asks.length, (index) => {
+    const ask = asks[index] as Ask | Error
+    const command = ask instanceof Error ? ask : ask()
+    return command instanceof Promise ? command.catch((error: Error) => error) : command
+  })

@@ -1,4 +1,4 @@
-import { costOf } from '../accounting/cost.js'
+import { costsOf } from '../accounting/cost.js'
 import { costAtPrice, type Price, pricesOf } from '../accounting/price.js'
 import type { Rational } from '../accounting/rational.js'
 import { countOf, deltaOf, type Release } from '../accounting/release.js'
@@ -21,26 +21,49 @@ export interface Costs {
 /** Computes all of it exactly, here and now: a fresh subsampled Gaussian over 21 orders takes some milliseconds. */
 export const exactCosts = (release: Release, rows: readonly Row[]): Costs => {
   const prices = release.parts.map(({ mechanism }) => pricesOf(mechanism, release.relation, rows))
-  return costsAt(release, rows, prices)
+  const { cost, open } = told(release, rows, prices)
+  return costsAt(release, prices, open.length === 0 ? cost : withRows(cost, costsOf(release, open)))
 }
 
-/** The same from the prices of the release's parts. */
-export const costsAt = (release: Release, rows: readonly Row[], prices: readonly Prices[]): Costs => ({
+/** The costs that the prices tell, with those of the other rows. */
+export const withRows = (cost: Told['cost'], others: Readonly<Partial<Record<Row, Cost>>>): Told['cost'] =>
+  new Map([...cost, ...(Object.entries(others) as [Row, Cost][])])
+
+/** What prices tell of a release. */
+export interface Told {
+  readonly cost: ReadonlyMap<Row, Cost>
+  /** The rows, almost always none, where a price is not narrow enough for its count: they are worked out from the start. */
+  readonly open: readonly Row[]
+}
+
+/** The costs of a release from the prices of its parts. */
+export const told = (release: Release, rows: readonly Row[], prices: readonly Prices[]): Told => {
+  const cost = new Map<Row, Cost>()
+  const open: Row[] = []
+  for (const row of rows) {
+    const sum = summed(release, row, prices)
+    if (sum === undefined) open.push(row)
+    else cost.set(row, sum)
+  }
+  return { cost, open }
+}
+
+/** The costs of a release in all its rows, with what else follows from the prices of its parts. */
+export const costsAt = (release: Release, prices: readonly Prices[], cost: ReadonlyMap<Row, Cost>): Costs => ({
   count: countOf(release),
   hasDelta: deltaOf(release),
-  cost: new Map(rows.map((row) => [row, summed(release, row, prices)])),
-  perCount: perCount(rows, prices),
+  cost,
+  perCount: perCount([...cost.keys()], prices),
 })
 
-type Prices = ReadonlyMap<Row, Price>
+export type Prices = ReadonlyMap<Row, Price>
 
-/** The sum of the parts' own ceilings; worked out from the start where a price is not narrow enough for its count. */
-const summed = (release: Release, row: Row, prices: readonly Prices[]): Cost => {
+/** The sum of the parts' own ceilings; undefined where a price does not tell. */
+const summed = (release: Release, row: Row, prices: readonly Prices[]): Cost | undefined => {
   let sum = 0n
   for (const [index, { count }] of release.parts.entries()) {
     const cost = costAtPrice(prices[index]?.get(row) ?? 'INF', count)
-    if (cost === undefined) return costOf(release, row)
-    if (cost === 'INF') return 'INF'
+    if (cost === undefined || cost === 'INF') return cost
     sum += cost
   }
   return sum >= INFINITE_FROM ? 'INF' : sum

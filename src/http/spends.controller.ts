@@ -5,6 +5,7 @@ import { estimateView } from '../application/estimate-view.js'
 import { Ledger } from '../application/ledger.js'
 import { AnswerQuery } from '../application/query.handlers.js'
 import { ChargeAllCommand, ChargeCommand, EstimateQuery } from '../application/spend.handlers.js'
+import { Turn } from '../application/turn.js'
 import type { Actor } from '../budget/commands.js'
 import type { JsonObject } from '../ledger/record.js'
 import { batchItem, replyOf, send } from './answer.js'
@@ -50,9 +51,17 @@ export class SpendsController {
     body: 'BatchRequest',
     answers: { 200: { description: 'One result for each spend.', schema: 'BatchAnswer' } },
   })
-  async batch(@Body() body: unknown, @By() actor: Actor): Promise<JsonObject> {
+  async batch(@Body() body: unknown, @By() actor: Actor, @Res({ passthrough: true }) reply: FastifyReply) {
     const outcomes = await this.commands.execute(new ChargeAllCommand(itemsFrom(body), actor, HTTP))
-    return { results: outcomes.map((outcome) => batchItem(outcome, this.ledger)) }
+    const turn = new Turn()
+    // Written out one by one, since the whole may have megabytes, and others would wait for all of it.
+    const results: string[] = []
+    for (const outcome of outcomes) {
+      while (turn.isOver) await turn.next()
+      results.push(JSON.stringify(batchItem(outcome, this.ledger)))
+    }
+    reply.header('content-type', 'application/json; charset=utf-8')
+    return `{"results":[${results.join()}]}`
   }
 
   @Post('spends/estimate')

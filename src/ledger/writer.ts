@@ -68,7 +68,7 @@ export interface WriterOptions<Command, Answer> {
   readonly position: Position | undefined
   /** Commands in one append, 5,000 where nothing is said. */
   readonly maxBatch?: number
-  /** Bytes after which a batch takes no further command, 8 MiB where nothing is said. */
+  /** Bytes after which a batch takes no further command, 1 MiB where nothing is said: everybody waits while it is decided. */
   readonly maxBatchBytes?: number
   /** Commands that may wait, 50,000 where nothing is said. */
   readonly maxWaiting?: number
@@ -108,7 +108,7 @@ export class Writer<Command, Answer> {
 
   constructor(private readonly options: WriterOptions<Command, Answer>) {
     this.maxBatch = options.maxBatch ?? 5_000
-    this.maxBatchBytes = options.maxBatchBytes ?? 8 * 1024 * 1024
+    this.maxBatchBytes = options.maxBatchBytes ?? 1024 * 1024
     this.maxWaiting = options.maxWaiting ?? 50_000
     this.nextBatch = this.maxBatch
     this.at = options.position
@@ -263,7 +263,8 @@ export class Writer<Command, Answer> {
         if (unwritable !== undefined) return new Unwritable(outcomes.length, unwritable)
       }
       outcomes.push({ decision, seq: builder.nextSeq - 1, leaf: builder.lastLeaf })
-      if (builder.size >= this.maxBatchBytes) break
+      // Many records mean many budgets: whoever comes next need not wait for two such decisions.
+      if (builder.size >= this.maxBatchBytes || decision.events.length > 1) break
     }
     return { builder, outcomes, ended }
   }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { costOf, largestCount } from '../../src/accounting/cost.js'
+import { costOf } from '../../src/accounting/cost.js'
 import { CATALOGUE } from '../../src/accounting/orders.js'
 import { parseRelease, type Release, withCount } from '../../src/accounting/release.js'
 import { type Row, rdpRow } from '../../src/accounting/units.js'
@@ -15,8 +15,13 @@ const ROWS: readonly Row[] = ['eps', 'delta', 'rho', 'rdp:inf', ...CATALOGUE.map
 const LONG_ROWS: readonly Row[] = Array.from({ length: 64 }, (_, index) => rdpRow(1024 - index))
 
 const release = (body: object): Release => parseRelease(body, 'add_or_remove_one')
-const training = (noiseMultiplier: string, count = 1): Release =>
-  release({ mechanism: 'gaussian', noiseMultiplier, sampling: { method: 'poisson', probability: '0.01' }, count })
+const gaussian = (noiseMultiplier: string, count = 1): object => ({
+  mechanism: 'gaussian',
+  noiseMultiplier,
+  sampling: { method: 'poisson', probability: '0.01' },
+  count,
+})
+const training = (noiseMultiplier: string, count = 1): Release => release(gaussian(noiseMultiplier, count))
 const laplace = (noiseMultiplier: string): Release => release({ mechanism: 'laplace', noiseMultiplier })
 
 let built = ''
@@ -70,14 +75,6 @@ for (const [where, inPlace] of [
           expect(await workers.costs(one, ROWS)).toEqual(exact)
           expect(workers.cached(one, ROWS)).toEqual(exact)
         }
-      })
-    })
-
-    test('give the exact largest count', async () => {
-      await withWorkers(place(), async (workers) => {
-        const one = training('1.3')
-        expect(await workers.largestCount(one, 'rdp:256', 10n ** 18n)).toBe(largestCount(one, 'rdp:256', 10n ** 18n))
-        expect(await workers.largestCount(laplace('2'), 'eps', 10n ** 15n)).toBe(2n)
       })
     })
   })
@@ -157,6 +154,41 @@ test('a long task is overtaken by a few short ones only', async () => {
     const long = workers.costs(training('30'), LONG_ROWS).then(() => done.push('long'))
     await Promise.all([first, long, ...Array.from({ length: 20 }, (_, index) => short(index + 1))])
     expect(done.indexOf('long')).toBeLessThanOrEqual(5)
+  })
+})
+
+test('a release of many parts does not stand before others with all of them', async () => {
+  await withWorkers({}, async (workers) => {
+    const done: string[] = []
+    const parts = Array.from({ length: 16 }, (_, index) => gaussian(`1.${index + 11}`))
+    const many = workers.costs(release({ parts }), ROWS).then(() => done.push('many'))
+    const one = workers.costs(training('2.5'), ROWS).then(() => done.push('one'))
+    await Promise.all([many, one])
+    expect(done).toEqual(['one', 'many'])
+  })
+})
+
+test('a row that its price does not tell is worked out on a thread, each time', async () => {
+  await withWorkers({}, async (workers) => {
+    // ρ = ε + e^-ε - 1 with ε = 100 lies above 99 by less than any price is narrow.
+    const one = laplace('1/100')
+    for (const _ of [1, 2]) {
+      expect(workers.cached(one, ['rho', 'eps'])).toBeUndefined()
+      const { cost } = await workers.costs(one, ['rho', 'eps'])
+      expect([cost.get('rho'), cost.get('eps')]).toEqual([99n * 10n ** 15n + 1n, 100n * 10n ** 15n])
+    }
+    expect(workers.cached(one, ['eps', 'rdp:8'])?.cost.get('rdp:8')).toBe(costOf(one, 'rdp:8'))
+  })
+})
+
+test('many fractions are not worked out at once, where one is', async () => {
+  await withWorkers({}, async (workers) => {
+    const many = release({
+      parts: Array.from({ length: 40 }, (_, index) => ({ mechanism: 'gaussian', noiseMultiplier: index + 1 })),
+    })
+    expect(workers.cached(many, ROWS)).toBeUndefined()
+    expect(await workers.costs(many, ROWS)).toEqual(exactCosts(many, ROWS))
+    expect(workers.cached(many, ROWS)).toEqual(exactCosts(many, ROWS))
   })
 })
 

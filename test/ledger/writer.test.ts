@@ -301,6 +301,15 @@ test('batches are bounded by commands and by bytes, and keep the order', async (
   }
 })
 
+test('a decision of several records is the last of its batch', async () => {
+  const store = new FaultyStore(new MemoryStore())
+  const many: CounterCommand = { kind: 'add', amount: 1, times: 2 }
+  const { writer } = writerOn(store, 100)
+  await writer.writeAll([add(1, 1), many, many, add(1, 2), add(1, 3)])
+  expect(store.appends).toBe(3)
+  expect((await store.head())?.seq).toBe(6)
+})
+
 test('an append beyond 512 KiB is several blocks in one write', async () => {
   const store = new FaultyStore(new MemoryStore())
   const { writer } = writerOn(store, 10_000)
@@ -393,7 +402,7 @@ test('every append that was kept is told, with what it held and how long the sto
   const told: Appended[] = []
   const { writer, clock } = writerOn(store, 100, { onAppend: (appended) => told.push(appended) })
   const release = store.hold()
-  const many = writer.writeAll([add(1), { kind: 'reject' }, { kind: 'add', amount: 1, times: 3 }, { kind: 'look' }])
+  const many = writer.writeAll([add(1), { kind: 'reject' }, { kind: 'look' }, { kind: 'add', amount: 1, times: 3 }])
   while (store.appends === 0) await turns(1)
   clock.pass(7)
   clock.step(3_600_000)
