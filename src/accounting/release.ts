@@ -33,11 +33,11 @@ export interface Release {
 /** The names a spend body may have at its top. */
 export const BODY_FIELDS: readonly string[] = [...MECHANISM_FIELDS, 'parts', 'dpEvent', 'opacusHistory']
 
-const MOST_PARTS = 1_000
+export const MOST_PARTS = 1_000
 /** What takes up to some milliseconds each in 21 orders, and up to a tenth of a second in the 64 largest. */
-const MOST_SAMPLED_GAUSSIANS = 16
+export const MOST_SAMPLED_GAUSSIANS = 16
 /** What takes up to a millisecond or so each in 21 orders. */
-const MOST_TRANSCENDENTAL = 64
+export const MOST_TRANSCENDENTAL = 64
 const DEEPEST = 16
 
 /**

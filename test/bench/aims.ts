@@ -9,6 +9,7 @@ export const NAMES = {
     `PostgreSQL, ${script === 'transaction' ? 'textbook transaction' : 'one statement'}, ${named(budgets)}`,
   raw: (row: 'record' | 'group') => `raw SQLite, groups of 1,000, one row a ${row}`,
   manyUnits: 'one spend over 20,000 units',
+  manyUnitsAndOrders: 'one spend over 20,000 units, 64 orders',
   rebuild: 'restart without state, records replayed',
   verify: 'verify',
 } as const
@@ -81,6 +82,7 @@ const FIGURES: readonly { readonly name: string; readonly unit: string; readonly
   { name: NAMES.rebuild, unit: 'records/s', bound: { least: 150_000 } },
   { name: NAMES.verify, unit: 'records/s', bound: { least: 150_000 } },
   { name: NAMES.manyUnits, unit: 's', bound: { most: 1 } },
+  { name: NAMES.manyUnitsAndOrders, unit: 's', bound: { most: 1 } },
 ]
 
 export interface AimResult {

@@ -73,5 +73,11 @@ const edgeInputs = (): Readonly<Record<string, object>> => ({
   'large noise, large count': gaussian('999999999999999.7', '0.3333333333', '1000000000000'),
   'tiny sample, large count': gaussian('0.7', '1e-30', '1000000000000'),
   'almost no sampling': gaussian('0.7', `0.${'9'.repeat(29)}`, '1000000000000'),
-  'many mechanisms in one release': { parts: Array.from({ length: 64 }, (_, index) => costlyGaussian(index)) },
+  'almost no sampling, a whole number': gaussian('1', `0.${'9'.repeat(59)}`),
+  'ε of a whole number': { mechanism: 'discrete_laplace', noiseParameter: '4000.1', sensitivity: 1 },
+  'tiny ε': { mechanism: 'declared_pure', epsilon: '1e-30', sampling: { method: 'poisson', probability: '0.7' } },
+  'many mechanisms in one release': { parts: Array.from({ length: 16 }, (_, index) => costlyGaussian(index)) },
+  'many others in one release': {
+    parts: Array.from({ length: 64 }, (_, index) => ({ mechanism: 'exponential', epsilon: `1.${index + 11}e-30` })),
+  },
 })

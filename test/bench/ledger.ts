@@ -5,7 +5,7 @@ import { NAMES } from './aims.js'
 import type { LoadResult } from './load.js'
 import { processorMs } from './machine.js'
 import type { Report } from './report.js'
-import { prepared, runLoad, type Target } from './run-load.js'
+import { POLICY, prepared, runLoad, type Target } from './run-load.js'
 
 /** How much is measured. */
 export interface Scale {
@@ -50,14 +50,56 @@ export const measureSpends = async (target: Target, history: string, scale: Scal
   await measure(report, NAMES.singleHot(history), target, { ...SINGLE, units: 1, seconds: scale.seconds })
 }
 
-/** One decision over as many budgets as a spend may touch. */
+/** A budget with as many rows as one may have, beside the one of every spend. */
+const MANY_ORDERS = {
+  ...POLICY,
+  id: 'orders',
+  match: { purpose: ['orders'] },
+  metric: 'rdp',
+  orders: Array.from({ length: 64 }, (_, index) => ({ alpha: index + 2 })),
+}
+
+/** One decision over as many budgets as a spend may touch, with few rows each and with many. */
 export const measureManyUnits = async ({ service, token }: Target, report: Report): Promise<void> => {
   const units = Array.from({ length: 20_000 }, (_, index) => `u${index}`)
-  const spend = { id: `many-${performance.now()}`, units, mechanism: 'gaussian', noiseMultiplier: '1000' }
-  const from = performance.now()
-  const { status, text } = await service.client(token).post('/v1/spends', spend)
-  report.add(NAMES.manyUnits, 's', (performance.now() - from) / 1_000)
-  if (status !== 201) throw new Error(`the spend over many units is answered ${status} ${text}`)
+  const { status, text } = await (await service.as('operator')).post('/v1/policies', MANY_ORDERS)
+  if (status !== 201) throw new Error(`the policy was not set: ${status} ${text}`)
+  for (const [name, purpose] of [
+    [NAMES.manyUnits, 'any'],
+    [NAMES.manyUnitsAndOrders, 'orders'],
+  ] as const) {
+    const spend = {
+      id: `${purpose} ${performance.now()}`,
+      units,
+      purpose,
+      mechanism: 'gaussian',
+      noiseMultiplier: '1000',
+    }
+    const from = performance.now()
+    const sent = service.client(token).post('/v1/spends', spend)
+    const waited = longestWait(service, sent)
+    const reply = await sent
+    report.add(name, 's', (performance.now() - from) / 1_000)
+    if (reply.status !== 201) throw new Error(`the spend over many units is answered ${reply.status} ${reply.text}`)
+    report.add(`${name}: longest wait of others meanwhile`, 'ms', await waited)
+  }
+}
+
+/** Milliseconds that the slowest of many small requests took, one after the other, until this was settled. */
+const longestWait = async (service: Service, until: Promise<unknown>): Promise<number> => {
+  const client = service.client(undefined)
+  let isSettled = false
+  const settled = until.finally(() => {
+    isSettled = true
+  })
+  let longest = 0
+  while (!isSettled) {
+    const from = performance.now()
+    await client.get('/health/live')
+    longest = Math.max(longest, performance.now() - from)
+  }
+  await settled
+  return longest
 }
 
 const measure = async (

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { MOST_PARTS, MOST_SAMPLED_GAUSSIANS, MOST_TRANSCENDENTAL } from '../../src/accounting/release.js'
 import { LARGEST_CAP, LARGEST_COUNT, LARGEST_ORDER } from '../../src/accounting/units.js'
 import { readConfiguration, SETTINGS } from '../../src/configuration.js'
 import { MOST_BLOCK_BYTES } from '../../src/ledger/block.js'
@@ -53,6 +54,8 @@ test('a value that cannot be right stops the start', () => {
 test('the limits of the page are those of the program', () => {
   expect(PAGE).toContain(`${MOST_RECORD_BYTES.toLocaleString('en')} bytes`)
   expect(MOST_BLOCK_BYTES).toBe(512 * 1024)
+  expect(PAGE).toContain(`| parts of a spend | ${MOST_PARTS.toLocaleString('en')} |`)
+  expect(PAGE).toContain(`| ${MOST_SAMPLED_GAUSSIANS}, and ${MOST_TRANSCENDENTAL}; equal ones count once |`)
   expect(LARGEST_CAP).toBe(2n ** 62n)
   expect(LARGEST_COUNT).toBe(10n ** 12n)
   expect(LARGEST_ORDER).toBe(1024)
