@@ -11,6 +11,7 @@ import { catchUp, chainAt, follow } from './budget/catch-up.js'
 import type { Command } from './budget/commands.js'
 import { type Answer, BudgetDecider } from './budget/decider.js'
 import { readPrior, recordBytes } from './budget/priors.js'
+import { notCharged } from './budget/undecided.js'
 import type { Configuration } from './configuration.js'
 import type { Position } from './ledger/block.js'
 import type { ChainState } from './ledger/chain.js'
@@ -238,7 +239,12 @@ class OpenService implements Service {
   readiness() {
     if (this.#fatal !== undefined) return [{ code: 'STORE_FAILED', detail: this.#fatal.message }]
     const doubt = this.#parts.timeKeeper.doubt()
-    return [...(doubt === undefined ? [] : [doubt]), ...this.#readiness.flatMap((source) => source())]
+    const recovery = notCharged(this.state.registry)
+    return [
+      ...(doubt === undefined ? [] : [doubt]),
+      ...(recovery === undefined ? [] : [{ code: 'RECOVERING', detail: recovery }]),
+      ...this.#readiness.flatMap((source) => source()),
+    ]
   }
 
   alsoReady(source: () => readonly NotReady[]): void {

@@ -40,6 +40,7 @@ export type RejectionCode =
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'HALTED'
+  | 'RECOVERING'
   | 'CLOCK_UNCERTAIN'
 
 export interface Rejection {

@@ -20,7 +20,7 @@ import { haltOf } from './halts.js'
 import { fitsInline, splitIntoParts } from './parts.js'
 import type { Policy } from './policy.js'
 import { type Target, targetsOf } from './targets.js'
-import { isUndecided } from './undecided.js'
+import { isUndecided, notCharged } from './undecided.js'
 import { secondsAfter, windowOf } from './window.js'
 
 type Command = Spend | Reported | Reserve
@@ -118,6 +118,8 @@ const unavailable = (
   context: DecisionContext,
 ): Verdict | undefined => {
   const { request, kind } = command
+  const recovery = kind === 'report' ? undefined : notCharged(state.registry)
+  if (recovery !== undefined) return reject('RECOVERING', recovery)
   const halt = kind === 'report' ? undefined : haltOf(state.registry.halts, request.attributes)
   if (halt !== undefined) return reject('HALTED', `spending is halted since ${halt.at}: ${halt.reason}`)
   const other = targets.find(({ policy }) => policy.neighboring !== request.neighboring)

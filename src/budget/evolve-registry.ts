@@ -11,6 +11,7 @@ import {
   type TopicReset,
   waitingReset,
 } from './registry.js'
+import { withoutUndecided, withUndecided } from './undecided.js'
 
 /** Events that change the registry alone. */
 export type RegistryEvent = Extract<
@@ -81,19 +82,13 @@ export const evolveRegistry = (registry: Registry, event: RegistryEvent, place: 
       return withReset(registry, { ...event.data, approvedBy: null, seq: place.seq })
     case 'TopicResetApproved': {
       const { topic, partition, from, to, approvedBy } = event.data
-      // What comes again under old offsets are other messages, or was handled before.
-      const left = BigInt(to) < BigInt(from) ? withoutUndecided(registry, [event.data]) : registry
+      const left = BigInt(to) < BigInt(from) ? withoutUndecided(registry, event.data) : registry
       const proposal = waitingReset(left, topic, partition)
       return proposal === undefined ? left : withReset(left, { ...proposal, approvedBy, seq: place.seq })
     }
     case 'GapDeclared': {
       const { undecided = [], ...gap } = event.data
-      const kept = withoutUndecided(registry, undecided)
-      return {
-        ...kept,
-        gaps: [...registry.gaps, { ...gap, seq: place.seq }],
-        undecided: [...kept.undecided, ...undecided],
-      }
+      return withUndecided({ ...registry, gaps: [...registry.gaps, { ...gap, seq: place.seq }] }, undecided)
     }
     default:
       return unreachable(event)
@@ -139,16 +134,6 @@ const withReset = (registry: Registry, reset: TopicReset): Registry => {
   const waiting = waitingReset(registry, reset.topic, reset.partition)
   return { ...registry, resets: [...registry.resets.filter((other) => other !== waiting), reset] }
 }
-
-const withoutUndecided = (
-  registry: Registry,
-  partitions: readonly { readonly topic: string; readonly partition: number }[],
-): Registry => ({
-  ...registry,
-  undecided: registry.undecided.filter(
-    ({ topic, partition }) => !partitions.some((one) => one.topic === topic && one.partition === partition),
-  ),
-})
 
 const haltOf = (data: Halted, place: Place): Halt => ({
   scope: data.scope as Match | null,

@@ -14,9 +14,9 @@ import type {
 import { evolveRegistry } from './evolve-registry.js'
 import type { Policy } from './policy.js'
 import { activeVersion, policyVersion, type Registry } from './registry.js'
-import type { BudgetState, Held, Reservation } from './state.js'
+import type { BudgetState, Held, PartitionOffset, Reservation } from './state.js'
 import { targetKeys } from './targets.js'
-import { chargedWhole } from './undecided.js'
+import { chargedUpTo, chargedWhole } from './undecided.js'
 
 /** Where an event stands in the log. */
 export interface Place {
@@ -46,7 +46,12 @@ export const evolve = (state: BudgetState, event: BudgetEvent, place: Place): vo
 
 /** Parts do not count: without their decision the message has none. */
 const handled = (state: BudgetState, { topic, partition, offset, digest }: KafkaCause): void =>
-  state.setOffset(topic, partition, { next: BigInt(offset) + 1n, digest })
+  advance(state, { topic, partition, next: BigInt(offset) + 1n, digest })
+
+const advance = (state: BudgetState, { topic, partition, ...handled }: PartitionOffset): void => {
+  state.setOffset(topic, partition, handled)
+  state.registry = chargedUpTo(state.registry, { topic, partition }, handled.next)
+}
 
 const follows = (parts: BudgetState['pending'], next: SpendPart): boolean =>
   next.part === parts.length && parts.every(({ source, id }) => source === next.source && id === next.id)
@@ -80,15 +85,22 @@ const apply = (state: BudgetState, event: BudgetEvent, place: Place, parts: Budg
       break
     case 'OffsetsRecorded': {
       const { topic, partition, next, digest } = event.data
-      state.setOffset(topic, partition, { next: BigInt(next), digest })
+      advance(state, { topic, partition, next: BigInt(next), digest })
       break
     }
     case 'TopicResetApproved': {
       const { topic, partition, to } = event.data
-      state.setOffset(topic, partition, { next: BigInt(to), digest: null })
       state.registry = evolveRegistry(state.registry, event, place)
+      advance(state, { topic, partition, next: BigInt(to), digest: null })
       break
     }
+    case 'GapDeclared':
+      state.registry = evolveRegistry(state.registry, event, place)
+      for (const { topic, partition } of event.data.undecided ?? []) {
+        const { next } = state.offset(topic, partition) ?? { next: 0n }
+        state.registry = chargedUpTo(state.registry, { topic, partition }, next)
+      }
+      break
     case 'SpendRefused':
     case 'ReservationRefused':
       remember(state, event.data, unitsOf(event.data, []), place.seq)
@@ -119,7 +131,6 @@ const apply = (state: BudgetState, event: BudgetEvent, place: Place, parts: Budg
     case 'TokenRevoked':
     case 'ClockConfirmed':
     case 'TopicResetProposed':
-    case 'GapDeclared':
       state.registry = evolveRegistry(state.registry, event, place)
       break
     default:

@@ -35,6 +35,7 @@ export const REQUEST_PROBLEMS = {
   RESERVATION_EXCEEDED: [422, 'More than was reserved'],
   DELTA_NOT_RESERVABLE: [422, 'A delta of its own cannot be reserved'],
   HALTED: [503, 'Spending is halted'],
+  RECOVERING: [503, 'A recovery is not finished'],
   CLOCK_UNCERTAIN: [503, 'The clock cannot be trusted'],
 } as const satisfies Record<
   BodyProblemCode | RejectionCode | AccountingErrorCode | SpendRefused['code'] | 'UNDECIDED',

@@ -12,12 +12,13 @@ export const CHARGE_PROBLEMS: readonly ProblemCode[] = [
   'UNSUPPORTED_SAMPLING',
   'IDEMPOTENCY_CONFLICT',
   'HALTED',
+  'RECOVERING',
   'CLOCK_UNCERTAIN',
 ]
 
 /** Codes of what has happened already: it is charged whether there is room or not, and no halt stops it. */
 export const REPORT_PROBLEMS: readonly ProblemCode[] = CHARGE_PROBLEMS.filter(
-  (code) => !['HALTED', 'BUDGET_EXHAUSTED', 'COST_INFINITE', 'UNDECIDED'].includes(code),
+  (code) => !['HALTED', 'RECOVERING', 'BUDGET_EXHAUSTED', 'COST_INFINITE', 'UNDECIDED'].includes(code),
 )
 
 /** The header of an answer that was given before. */

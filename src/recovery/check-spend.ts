@@ -2,7 +2,7 @@ import type { BudgetEvent, SpendAccepted, SpendReported } from '../budget/events
 import { haltOf } from '../budget/halts.js'
 import type { Policy } from '../budget/policy.js'
 import { type Target, targetsOf } from '../budget/targets.js'
-import { chargedWhole, isUndecided } from '../budget/undecided.js'
+import { chargedWhole, isUndecided, notCharged } from '../budget/undecided.js'
 import { secondsAfter } from '../budget/window.js'
 import { type Afterwards, type Audit, fail, type RecordPlace, reservedName } from './audit.js'
 import { type Charged, checkAfter, checkCharges, checkFailing } from './check-charges.js'
@@ -55,6 +55,9 @@ const checkUndecided = (audit: Audit, { type, data }: SpendEvent, place: RecordP
       fail('CAUSE_INVALID', place, 'it charges a message whose decision was lost, but no recovery names it')
   } else if (isLost) {
     fail('UNDECIDED_NOT_CHARGED', place, 'it decides a message that a lost record may have permitted')
+  } else {
+    const left = notCharged(audit.state.registry)
+    if (left !== undefined) fail('UNDECIDED_NOT_CHARGED', place, `it is decided too early: ${left}`)
   }
 }
 

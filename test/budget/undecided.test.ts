@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { answerOf } from '../../src/budget/answer.js'
+import type { Actor } from '../../src/budget/commands.js'
 import type { Verdict } from '../../src/budget/context.js'
 import type { BudgetEvent, UndecidedMessages } from '../../src/budget/events.js'
 import { evolve } from '../../src/budget/evolve.js'
@@ -10,6 +11,7 @@ import { approver, emitter, operator, TestLedger } from './test-ledger.js'
 
 const pure = (epsilon: string) => ({ mechanism: 'declared_pure', epsilon })
 const system = { kind: 'system' } as const
+const ledgerItself: Actor = { token: '', role: 'system', source: 'ledger' }
 const MARK = 10
 
 /** A recovery finds the topic at these offsets. */
@@ -37,6 +39,12 @@ const opened = (): TestLedger => {
 const sent = (ledger: TestLedger, offset: number, wire: JsonObject, kind: 'spend' | 'report' | 'reserve' = 'spend') =>
   ledger.request(kind, wire, undefined, messageAt(offset))
 
+/** All messages that the recovery named are handled. */
+const handled = (ledger: TestLedger): void => {
+  const place = { topic: 'epsilon.spends', partition: 0, next: String(MARK), digest: null }
+  ledger.submit({ kind: 'record-offsets', actor: ledgerItself, cause: system, ...place })
+}
+
 const closed = (ledger: TestLedger, offset: number, id: string): Verdict =>
   ledger.submit({ kind: 'release', actor: emitter, cause: messageAt(offset), id, hash: 'h', reason: 'nothing ran' })
 
@@ -59,6 +67,7 @@ test('what may have been permitted is charged, also beyond a cap, and is no viol
   expect(violations).toEqual([0, 0, 1])
   expect(spentOf(ledger, 'u')).toBe(15n * 10n ** 14n)
   expect(ledger.state.violationCount).toBe(0)
+  handled(ledger)
   expect(kindOf(sent(ledger, MARK, { id: 'next', unit: 'u', ...pure('0.5') }))).toBe('SpendRefused')
   expect(kindOf(sent(ledger, MARK + 1, { id: 'other', unit: 'v', ...pure('0.5') }))).toBe('SpendAccepted')
 })
@@ -99,13 +108,35 @@ test('another request under the id of a known one was never permitted; under tha
   })
 })
 
-test('the way over HTTP is not concerned, nor are other partitions', () => {
-  const ledger = opened()
-  expect(kindOf(ledger.spend({ id: '1', unit: 'u', ...pure('0.1') }))).toBe('SpendAccepted')
-  const elsewhere = { ...messageAt(3), partition: 1 }
-  expect(kindOf(ledger.request('spend', { id: '2', unit: 'u', ...pure('0.1') }, undefined, elsewhere))).toBe(
-    'SpendAccepted',
-  )
+test('nothing else is decided before all that may have been permitted is charged, whichever way it comes', () => {
+  const ledger = new TestLedger()
+  ledger.policy({ id: 'person' })
+  ledger.request('reserve', { id: 'r', unit: 'v', ...pure('0.5'), expiresInSeconds: 60 })
+  recovered(ledger, at(MARK), at(2, 1))
+  const elsewhere = (offset: number) => ({ ...messageAt(offset), partition: 1 })
+  const ask = (id: string, kind: 'spend' | 'reserve' = 'spend') =>
+    kindOf(
+      ledger.request(kind, { id, unit: 'u', ...pure('0.1'), ...(kind === 'reserve' ? { expiresInSeconds: 60 } : {}) }),
+    )
+  expect([ask('1'), ask('2', 'reserve')]).toEqual(['RECOVERING', 'RECOVERING'])
+  const later = { id: '3', unit: 'u', ...pure('0.1') }
+  expect(kindOf(ledger.request('spend', later, undefined, elsewhere(2)))).toBe('RECOVERING')
+  expect(kindOf(ledger.request('report', { ...later, id: '4' }))).toBe('SpendReported')
+  expect(kindOf(ledger.settle('r', { count: '1' }))).toBe('ReservationSettled')
+  sent(ledger, MARK - 1, { id: '5', unit: 'u', ...pure('0.1') })
+  expect(ask('1')).toBe('RECOVERING')
+  expect(kindOf(ledger.request('spend', { ...later, id: '6' }, undefined, elsewhere(1)))).toBe('SpendReported')
+  expect(ledger.state.registry.undecided).toEqual([])
+  expect(kindOf(ledger.request('spend', later, undefined, elsewhere(2)))).toBe('SpendAccepted')
+  expect(ask('1')).toBe('SpendAccepted')
+})
+
+test('what was handled before the recovery is not waited for', () => {
+  const ledger = new TestLedger()
+  ledger.policy({ id: 'person' })
+  sent(ledger, MARK - 1, { id: '1', unit: 'u', ...pure('0.1') })
+  recovered(ledger, at(MARK))
+  expect(kindOf(ledger.spend({ id: '2', unit: 'u', ...pure('0.1') }))).toBe('SpendAccepted')
 })
 
 test('neither a halt nor an uncertain clock lets a possible permit go uncharged', () => {
@@ -113,13 +144,15 @@ test('neither a halt nor an uncertain clock lets a possible permit go uncharged'
   ledger.policy({ id: 'daily', window: 'day', role: 'quota' })
   ledger.submit({ kind: 'halt', actor: operator, cause: { kind: 'http' }, scope: null, reason: 'a drill' })
   ledger.clockDoubt = true
-  expect(kindOf(sent(ledger, 3, { id: '1', unit: 'u', ...pure('0.1') }))).toBe('SpendReported')
+  expect(kindOf(sent(ledger, MARK - 1, { id: '1', unit: 'u', ...pure('0.1') }))).toBe('SpendReported')
   expect(kindOf(sent(ledger, MARK, { id: '2', unit: 'u', ...pure('0.1') }))).toBe('HALTED')
 })
 
 test('a unit that would have been dropped is charged like the others', () => {
-  const ledger = opened()
+  const ledger = new TestLedger()
+  ledger.policy({ id: 'person' })
   ledger.spend({ id: '1', unit: 'u', ...pure('1') })
+  recovered(ledger, at(MARK))
   const wire = { id: '2', units: ['u', 'v'], onExhausted: 'drop', ...pure('0.5') }
   expect(eventOf(sent(ledger, 3, wire))?.data).not.toHaveProperty('dropped')
   expect([spentOf(ledger, 'u'), spentOf(ledger, 'v')]).toEqual([15n * 10n ** 14n, 5n * 10n ** 14n])
@@ -167,16 +200,30 @@ test('what nobody can account for is left to be quarantined, and not recorded as
   expect(kindOf(closed(ledger, MARK + 1, 'nobody knows it'))).toBe('RequestInvalid')
 })
 
+test('a later recovery sees further, never less far', () => {
+  const ledger = opened()
+  recovered(ledger, at(20), at(5, 1))
+  recovered(ledger, at(15))
+  expect(ledger.state.registry.undecided).toEqual([at(20), at(5, 1)])
+  expect(kindOf(sent(ledger, 19, { id: '1', unit: 'u', ...pure('0.1') }))).toBe('SpendReported')
+  expect(ledger.state.registry.undecided).toEqual([at(5, 1)])
+})
+
 const reset = (ledger: TestLedger, to: string): void => {
   const place = { topic: 'epsilon.spends', partition: 0, to, cause: { kind: 'http' } } as const
   ledger.submit({ kind: 'propose-reset', actor: operator, ...place, reason: 'two people know why' })
   ledger.submit({ kind: 'approve-reset', actor: approver, ...place })
 }
 
-test('a reset over lost messages leaves those after them undecided; one back means another topic', () => {
+test('a reset over lost messages leaves those after them undecided; one beyond all, or back, leaves none', () => {
   const forward = opened()
   reset(forward, '5')
   expect(kindOf(sent(forward, 5, { id: '1', unit: 'u', ...pure('0.1') }))).toBe('SpendReported')
+  expect(forward.state.registry.undecided).toEqual([at(MARK)])
+  const beyond = opened()
+  reset(beyond, String(MARK))
+  expect(beyond.state.registry.undecided).toEqual([])
+  // It is another topic of the same name.
   const back = opened()
   sent(back, 7, { id: '1', unit: 'u', ...pure('0.1') })
   reset(back, '0')

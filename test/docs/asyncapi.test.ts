@@ -272,7 +272,7 @@ test('the headers of a dead letter are in the page, and every reason with its me
 })
 
 const ASKING = ['spends', 'reservations', 'reservations/{id}/settle', 'reservations/{id}/release']
-const WAITING = ['HALTED', 'CLOCK_UNCERTAIN', 'NOT_READY', 'BUSY', 'SHUTTING_DOWN', 'APPEND_UNCERTAIN']
+const WAITING = ['HALTED', 'RECOVERING', 'CLOCK_UNCERTAIN', 'NOT_READY', 'BUSY', 'SHUTTING_DOWN', 'APPEND_UNCERTAIN']
 const REFUSED = ['BUDGET_EXHAUSTED', 'COST_INFINITE', 'UNDECIDED']
 /** Nobody shows a token here, and what goes wrong inside ends the process. */
 const OF_HTTP_ALONE = ['UNAUTHENTICATED', 'INTERNAL']

@@ -122,6 +122,7 @@ const NEVER_INVALID: readonly string[] = [
   'RELATION_CONFLICT',
   'POLICY_LIMIT',
   'HALTED',
+  'RECOVERING',
   'CLOCK_UNCERTAIN',
 ]
 

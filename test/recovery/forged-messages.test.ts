@@ -3,7 +3,7 @@ import { parseRequest } from '../../src/budget/request.js'
 import type { FaultCode } from '../../src/recovery/fault.js'
 import { firstOf, forged, type LooseRecord } from '../support/forge.js'
 import { LedgerProcess } from '../support/ledger-process.js'
-import { messageAt, Scenario } from '../support/scenario.js'
+import { messageAt, Scenario, trainer } from '../support/scenario.js'
 import { verifiedLines } from '../support/verified.js'
 import { wholeLog } from '../support/whole-log.js'
 
@@ -305,6 +305,25 @@ test('a permit for a message whose decision was lost is found', async () => {
     charged.type = 'SpendAccepted'
     delete charged.data.undecided
     delete charged.data.violations
+  })
+  expect(verifiedLines(bytes).fault).toMatchObject({ code: 'UNDECIDED_NOT_CHARGED' })
+})
+
+test('a permit before all lost decisions are charged is found', async () => {
+  const scenario = await Scenario.open()
+  await scenario.policy({ id: 'person', scope: ['unit'], epsilon: '1' })
+  await scenario.declareGap({ before: 2 })
+  const wire = { unit: 'u', mechanism: 'declared_pure', epsilon: '0.4' }
+  await scenario.spend({ ...wire, id: 'lost' }, { ...trainer, token: '' }, messageAt(1))
+  await scenario.spend({ ...wire, id: 'later' })
+  const lines = await scenario.lines()
+  expect(verifiedLines(Buffer.from(`${lines.join('\n')}\n`)).fault).toBeUndefined()
+  const bytes = forged(lines, (records) => {
+    const lost = records.findIndex(({ data }) => data.id === 'lost')
+    const [charge] = records.splice(lost, 1) as [LooseRecord]
+    const permit = records[lost] as LooseRecord
+    for (const one of [charge, permit]) delete one.data.after
+    records.push(charge)
   })
   expect(verifiedLines(bytes).fault).toMatchObject({ code: 'UNDECIDED_NOT_CHARGED' })
 })

@@ -145,7 +145,7 @@ export class StateFile implements ChunkSource {
 /** "EpsS", beside the "EpsL" of the log. */
 const APPLICATION_ID = 0x45707353
 /** To be raised with every change of what the chunks mean, and of what `evolve` makes of a record. */
-const FORMAT = 4
+const FORMAT = 5
 /** Short, because everybody waits meanwhile; a flush that met another program's lock is made up for by the next one. */
 const BUSY_MS = 200
 const PAGE_CHUNKS = 16

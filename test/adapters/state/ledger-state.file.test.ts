@@ -114,8 +114,8 @@ test.each([
   ['another position', 'UPDATE head SET seq = 4998', 'vouches'],
   ['another salt', "UPDATE head SET salt = '0000000000000000'", 'vouches'],
   ['a missing head', 'DELETE FROM head', 'without a head'],
-  ['an older format', 'PRAGMA user_version = 3', 'format'],
-  ['a later format', 'PRAGMA user_version = 5', 'format'],
+  ['an older format', 'PRAGMA user_version = 4', 'format'],
+  ['a later format', 'PRAGMA user_version = 99', 'format'],
   ['another program’s file', 'PRAGMA application_id = 7', 'application id'],
 ])('%s is noticed, and the state begins anew', (_, sql, reason) => {
   const path = written()
