@@ -11,6 +11,7 @@ import { catchUp, chainAt, follow } from './budget/catch-up.js'
 import type { Command } from './budget/commands.js'
 import { type Answer, BudgetDecider } from './budget/decider.js'
 import { readPrior, recordBytes } from './budget/priors.js'
+import type { BudgetState } from './budget/state.js'
 import { notCharged } from './budget/undecided.js'
 import type { Configuration } from './configuration.js'
 import type { Position } from './ledger/block.js'
@@ -34,37 +35,45 @@ const SEEN = 'seen'
  * Throws `LOCKED` while another process serves the directory, `LEDGER_LOST`, `STALE` or `FORKED` where the log is not the one
  * that was served here, and what reading a damaged log throws.
  */
-export const openService = async (configuration: Configuration, bringUp?: BringUp): Promise<Service> => {
+export const openService = async (configuration: Configuration, gate?: Gate): Promise<Service> => {
   const directory = DataDirectory.open(configuration.data)
   try {
-    return await openIn(directory, configuration, bringUp)
+    return await openIn(directory, configuration, gate)
   } catch (error) {
     directory.release()
     throw error
   }
 }
 
-/** Brings a log up to what others have of it, before anything reads it; `ledger` is undefined for a new one. */
-export type BringUp = (ledger: string | undefined, store: EventStore, repair: Repair) => Promise<void>
+/** Whoever knows what has left a ledger. Both reject what must not be served. */
+export interface Gate {
+  /** Brings a log up to what others have of it, before anything reads it; `ledger` is undefined for a new one. */
+  atStart(ledger: string | undefined, store: EventStore, repair: Repair): Promise<void>
+  /** The state is up to the log, whose last record is `head`, and nothing is decided yet. */
+  accept(state: BudgetState, head: number): void
+}
 
 const openIn = async (
   directory: DataDirectory,
   configuration: Configuration,
-  bringUp: BringUp | undefined,
+  gate: Gate | undefined,
 ): Promise<Service> => {
   const store = openLog(directory)
   const known = await ledgerIn(store)
   const ledgerId = known ?? randomUUID()
   const seen = SeenFile.open(directory.file(SEEN))
+  const path = directory.file(STATE)
   const clock = new SystemClock()
-  await bringUp?.(known, store, {
-    seen: { position: seen.before, path: directory.file(SEEN) },
+  const state =
+    known === undefined ? LedgerState.begin(path, { ledger: ledgerId }) : LedgerState.open(path, { ledger: ledgerId })
+  await gate?.atStart(known, store, {
+    seen: furthest({ position: seen.before, path: directory.file(SEEN) }, { position: state.position, path }),
     stamp: (lastAt) => new TimeKeeper(clock, lastAt).stamp(),
     progress: (line) => void process.stderr.write(`${line}\n`),
   })
   await requireNotBehind(store, directory.file(SEEN), seen.before)
-  const path = directory.file(STATE)
-  const { state, chain } = known === undefined ? begun(path, ledgerId) : await stateOf(store, path, ledgerId)
+  const chain = known === undefined ? undefined : await broughtUp(store, state, path)
+  if (chain !== undefined) gate?.accept(state, chain.position.seq)
   const timeKeeper = new TimeKeeper(clock, chain?.at)
   const service = new OpenService({ directory, store, state, seen, timeKeeper, ledgerId, chain, configuration })
   if (chain === undefined) await service.begin()
@@ -99,22 +108,22 @@ const ledgerIn = async (store: EventStore): Promise<string | undefined> => {
   })
 }
 
-/** An empty log is a new ledger's only where nothing was ever derived from another one. */
-const begun = (path: string, ledger: string) => ({ state: LedgerState.begin(path, { ledger }), chain: undefined })
+/** Of those who have seen a ledger, whoever has seen most of it. */
+const furthest = (one: Repair['seen'], other: Repair['seen']): Repair['seen'] =>
+  (other.position?.seq ?? -1) > (one.position?.seq ?? -1) ? other : one
 
 /**
- * The derived state, brought up to the head of the log; built anew where it is missing or damaged.
+ * Brings the derived state up to the head of the log; it is built anew where it was missing or damaged.
  *
  * A sound state that has seen more than the log, other records, or another ledger, says that the log is not the one that
  * was served: never served, since whatever is missing would be refunded.
  */
-const stateOf = async (store: EventStore, path: string, ledger: string) => {
-  const state = LedgerState.open(path, { ledger })
+const broughtUp = async (store: EventStore, state: LedgerState, path: string): Promise<ChainState | undefined> => {
   const { position } = state
-  if (position === undefined) return { state, chain: await catchUp(store, state, undefined) }
+  if (position === undefined) return catchUp(store, state, undefined)
   const chain = await chainAt(store, position)
   if (chain === undefined) throw wentBack(path, position, await store.head())
-  return { state, chain: await catchUp(store, state, chain) }
+  return catchUp(store, state, chain)
 }
 
 /** Whoever was answered from a position has seen it: a log without it is not the one that was served. */

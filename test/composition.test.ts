@@ -6,8 +6,13 @@ import { LedgerState } from '../src/adapters/state/ledger-state.js'
 import type { Service } from '../src/application/service.js'
 import type { Actor } from '../src/budget/commands.js'
 import { parsePolicy } from '../src/budget/policy-request.js'
-import { openService } from '../src/composition.js'
+import { type Gate, openService } from '../src/composition.js'
 import { readConfiguration } from '../src/configuration.js'
+import { type Block, recordsOf } from '../src/ledger/block.js'
+import { decodeRecord } from '../src/ledger/record.js'
+import { checkAtStart, requireKnownJournal, type Standing } from '../src/recovery/start-check.js'
+import { collect } from './support/logs.js'
+import { MemoryTopics } from './support/memory-topics.js'
 import { temporaryFolder } from './support/temporary-folder.js'
 
 const emitter: Actor = { token: 'e', role: 'emitter', source: 'trainer' }
@@ -130,4 +135,94 @@ test('derived files that are gone or damaged are made again, and nothing is refu
   const outcome = await service.ledger.request('spend', wire, emitter, cause)
   expect(outcome).toMatchObject({ kind: 'answered', event: { type: 'SpendRefused' } })
   await service.close()
+})
+
+/** What a start with a journal does, over topics in memory. */
+const gateOver = (topics: MemoryTopics): Gate & { standing?: Standing } => ({
+  async atStart(ledger, store, repair) {
+    if (ledger !== undefined)
+      this.standing = await checkAtStart({ ledger, store, topics }, { ...repair, progress: () => {} })
+  },
+  accept(state, head) {
+    const { topic, partition } = topics.journalName
+    const had = state.offset(topic, partition)?.next ?? 0n
+    if (this.standing !== undefined) requireKnownJournal(this.standing, { topic, had, head })
+  },
+})
+
+const journalOf = async (path: string): Promise<MemoryTopics> => {
+  const store = SqliteStore.open(path)
+  const topics = new MemoryTopics()
+  const blocks = await collect(store.read(0))
+  const [first] = recordsOf(blocks[0] as Block)
+  const { ledger } = decodeRecord(first?.bytes ?? Buffer.alloc(0)).data
+  topics.put(String(ledger), ...blocks)
+  await store.close()
+  return topics
+}
+
+const openWith = (data: string, topics: MemoryTopics) => openService(readConfiguration({}, { data }), gateOver(topics))
+
+test('an older log gets back from its journal what the newer files beside it have seen', async () => {
+  const data = temporaryFolder()
+  const older = await servedTwice(data)
+  const topics = await journalOf(join(data, 'ledger.db'))
+  copyFileSync(older, join(data, 'ledger.db'))
+  const service = await openWith(data, topics)
+  expect(service.epoch).toBe(1)
+  const again = { id: '1', unit: 'u', mechanism: 'declared_pure', epsilon: '1' }
+  expect(await service.ledger.request('spend', again, emitter, cause)).toMatchObject({ replayed: true })
+  const more = await service.ledger.request('spend', { ...again, id: '2', epsilon: '0.1' }, emitter, cause)
+  expect(more).toMatchObject({ event: { type: 'SpendRefused' }, receipt: { epoch: 1 } })
+  await service.close()
+  await (await openWith(data, topics)).close()
+})
+
+test.each(['seen', 'state.db'])(
+  'no epoch is begun over records that %s has seen and that no journal has',
+  async (file) => {
+    const data = temporaryFolder()
+    const older = await servedTwice(data)
+    const topics = await journalOf(join(data, 'ledger.db'))
+    const newest = await openWith(data, topics)
+    const wire = { id: '2', unit: 'v', mechanism: 'declared_pure', epsilon: '0.1' }
+    await newest.ledger.request('spend', wire, emitter, cause)
+    const { seq } = newest.position()
+    await newest.close()
+    const messages = topics.messages.length
+    copyFileSync(older, join(data, 'ledger.db'))
+    rmSync(join(data, file === 'seen' ? 'state.db' : 'seen'))
+    const refused = openWith(data, topics)
+    await expect(refused).rejects.toMatchObject({ code: 'JOURNAL_RANGE_LOST', exitCode: 21 })
+    await expect(refused).rejects.toThrow(`${file} has seen record ${seq}`)
+    expect(topics.messages).toHaveLength(messages)
+  },
+)
+
+test('a log that knows of a journal is not served beside one that has nothing of it, until two people say so', async () => {
+  const data = temporaryFolder()
+  await servedTwice(data)
+  const topics = await journalOf(join(data, 'ledger.db'))
+  const { topic, partition } = topics.journalName
+  const service = await openWith(data, topics)
+  await service.ledger.recordOffsets([{ topic, partition, next: 1n, digest: null }])
+  await service.close()
+  await expect(openWith(data, new MemoryTopics())).rejects.toMatchObject({ code: 'JOURNAL_REPLACED', exitCode: 21 })
+  const alone = await open(data)
+  const [operator = '', approver = ''] = alone.state.registry.tokens.keys()
+  const place = { topic, partition, to: '0', cause }
+  const reason = 'the brokers burnt down; this is the newest log'
+  await alone.ledger.submit({
+    kind: 'propose-reset',
+    actor: { token: operator, role: 'operator', source: 'operator' },
+    ...place,
+    reason,
+  })
+  await alone.ledger.submit({
+    kind: 'approve-reset',
+    actor: { token: approver, role: 'approver', source: 'approver' },
+    ...place,
+  })
+  await alone.close()
+  await (await openWith(data, new MemoryTopics())).close()
 })

@@ -30,7 +30,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   const log = (line: string): void => void io.stderr.write(`${line}\n`)
   const clients = kafka === undefined ? undefined : new KafkaClients(kafka)
   const gate = clients === undefined ? undefined : new StartGate(clients, log)
-  const service = await openService(configuration, gate && ((...started) => gate.atStart(...started)))
+  const service = await openService(configuration, gate)
   service.onFatal((error) => end(error, io))
   const topics = clients && gate && topicsOf(service, clients, gate, io)
   const url = await listen(service, topics, configuration)

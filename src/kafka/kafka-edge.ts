@@ -208,7 +208,21 @@ export class KafkaEdge extends Topics {
       log,
     })
     journal.start()
+    void this.#noteJournal(journal, topic, standing)
     return journal
+  }
+
+  /** From here on every copy of the log knows that there was a journal, also where that is deleted and made anew. */
+  async #noteJournal(journal: JournalPublisher, topic: string, { high }: Standing): Promise<void> {
+    const { service } = this.parts
+    if ((service.state.offset(topic, JOURNAL_PARTITION)?.next ?? 0n) > 0n) return
+    try {
+      await journal.reached(service.position().seq)
+      await service.ledger.recordOffsets([{ topic, partition: JOURNAL_PARTITION, next: high + 1n, digest: null }])
+    } catch (error) {
+      // The process ends, or the ledger does not write now: the next start notes it.
+      if (!(error instanceof LedgerError)) throw error
+    }
   }
 
   #open(journal: JournalPublisher, decidedUpTo: number): Running {

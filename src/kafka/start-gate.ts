@@ -1,7 +1,14 @@
 import type { NotReady } from '../application/service.js'
+import type { BudgetState } from '../budget/state.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { EventStore } from '../ledger/event-store.js'
-import { checkAtStart, checkWhileRunning, type Repair, type Standing } from '../recovery/start-check.js'
+import {
+  checkAtStart,
+  checkWhileRunning,
+  type Repair,
+  requireKnownJournal,
+  type Standing,
+} from '../recovery/start-check.js'
 import type { KafkaClients } from './client.js'
 import { kafkaError } from './kafka-error.js'
 import { KafkaTopics } from './kafka-topics.js'
@@ -18,12 +25,17 @@ const PAUSE_MS = 500
  * until they can and the log proves to be current; an older copy then ends the process, and its next start repairs it.
  */
 export class StartGate {
+  readonly #topics: KafkaTopics
   #standing: Standing | undefined
+  /** Whether the log says that it had a journal. */
+  #known: { readonly topic: string; readonly had: bigint; readonly head: number } | undefined
 
   constructor(
     private readonly clients: KafkaClients,
     private readonly log: (line: string) => void,
-  ) {}
+  ) {
+    this.#topics = new KafkaTopics(clients)
+  }
 
   /** Before the log is read into a state. `ledger` is undefined for a new one, which has no journal yet. */
   async atStart(ledger: string | undefined, store: EventStore, repair: Repair): Promise<void> {
@@ -32,7 +44,7 @@ export class StartGate {
       try {
         for (const warning of await checkTopics(this.clients)) this.log(warning)
         if (ledger === undefined) return
-        this.#standing = await checkAtStart({ ledger, store, topics: new KafkaTopics(this.clients) }, repair)
+        this.#standing = await checkAtStart({ ledger, store, topics: this.#topics }, repair)
         return
       } catch (error) {
         const known = kafkaError(error, 'comparing the log with its journal')
@@ -43,10 +55,20 @@ export class StartGate {
     }
   }
 
+  /** After the log was read into a state, and before anything is decided. @throws LedgerError JOURNAL_REPLACED */
+  accept(state: BudgetState, head: number): void {
+    const { topic, partition } = this.#topics.journalName
+    this.#known = { topic, had: state.offset(topic, partition)?.next ?? 0n, head }
+    if (this.#standing !== undefined) requireKnownJournal(this.#standing, this.#known)
+  }
+
   /** How far the journal has the log. @throws LedgerError where the two do not fit, or cannot be compared now. */
   async standing(ledger: string, store: EventStore): Promise<Standing> {
-    this.#standing ??= await checkWhileRunning({ ledger, store, topics: new KafkaTopics(this.clients) })
-    return this.#standing
+    if (this.#standing !== undefined) return this.#standing
+    const standing = await checkWhileRunning({ ledger, store, topics: this.#topics })
+    if (this.#known !== undefined) requireKnownJournal(standing, this.#known)
+    this.#standing = standing
+    return standing
   }
 
   /** Why nothing may be decided yet. */

@@ -46,10 +46,10 @@ export const journalEmptied = ({ high }: TopicEnds, head: Position): LedgerError
     NEWEST,
   )
 
-export const journalReplaced = (topic: string, had: bigint, head: Position): LedgerError =>
+export const journalReplaced = (topic: string, had: bigint, head: number): LedgerError =>
   fault(
     'JOURNAL_REPLACED',
-    `the log says that ${topic} had ${had} messages, and it has none of this ledger now: it was made anew, and whatever came after record ${head.seq} is lost`,
+    `the log says that ${topic} had ${had} messages or more, and it has none of this ledger now: it was made anew, and records after ${head}, if there were any, are lost`,
     21,
     NEWEST,
   )

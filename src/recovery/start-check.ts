@@ -3,7 +3,15 @@ import type { EventStore } from '../ledger/event-store.js'
 import { type Comparison, compareWithJournal } from './compare-journal.js'
 import { importJournal } from './import-journal.js'
 import type { Topics } from './journal.js'
-import { decisionsBeyond, forked, foundStale, journalEmptied, rangeLost, seenBeyond } from './journal-fault.js'
+import {
+  decisionsBeyond,
+  forked,
+  foundStale,
+  journalEmptied,
+  journalReplaced,
+  rangeLost,
+  seenBeyond,
+} from './journal-fault.js'
 
 /** A log whose journal is to be looked at. It must not be empty. */
 export interface Checked {
@@ -14,7 +22,7 @@ export interface Checked {
 
 /** What a start may do about an older copy. */
 export interface Repair {
-  /** The last position that somebody was answered from, and the file that says so. */
+  /** The last position that somebody has seen, and the file that says so. */
   readonly seen: { readonly position: Position | undefined; readonly path: string }
   readonly stamp: (lastAt: string) => string
   readonly progress: (line: string) => void
@@ -57,6 +65,14 @@ export const checkWhileRunning = async (checked: Checked): Promise<Standing> => 
   const { comparison, head } = await compared(checked)
   if (comparison.kind === 'stale') throw foundStale(head, comparison.end)
   return standingOf(comparison, head)
+}
+
+/** A log that says that it had a journal, beside one that has nothing of it, was copied before what it lacks. */
+export const requireKnownJournal = (
+  { journalled }: Standing,
+  { topic, had, head }: { readonly topic: string; readonly had: bigint; readonly head: number },
+): void => {
+  if (journalled === undefined && had > 0n) throw journalReplaced(topic, had, head)
 }
 
 const compared = async ({ ledger, store, topics }: Checked) => {
