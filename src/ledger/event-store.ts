@@ -10,14 +10,19 @@ import { LedgerError } from './errors.js'
  * follow the same position wins.
  */
 export abstract class EventStore {
+  /** Whether all blocks of one append are kept or none. Where this is false, that holds for each block alone. */
+  readonly keepsAllOrNone: boolean = true
+
   /**
    * Appends blocks, at least one, after exactly `after` (undefined: the store is empty), and answers with the new head.
    *
-   * Durability: when the promise resolves, the blocks survive a power cut. A store with transactions keeps all or none.
+   * Durability: when the promise resolves, the blocks survive a power cut.
    *
-   * Rejects with {@link AppendConflict} when the head is another one: then nothing was written. Rejects with `APPEND_UNCERTAIN` when
+   * Rejects with {@link AppendConflict} when the head is another one: then nothing was written, except that a store that does
+   * not {@link keepsAllOrNone} may have kept the first of several blocks. Rejects with `APPEND_UNCERTAIN` when
    * the blocks may or may not have been kept: then answer nobody, stop, and let the start-up gate find out; the
-   * store refuses every later append. Never retry on the same handle: after a failed fsync the kernel may call lost pages clean.
+   * store refuses every later append. A store on this machine never retries: after a failed fsync the kernel may call lost
+   * pages clean. One across a network first finds out by itself, for as long as people wait for an answer.
    */
   abstract append(blocks: readonly Block[], after: Position | undefined): Promise<Position>
 
@@ -35,6 +40,11 @@ export abstract class EventStore {
 
   /** As {@link read}, then every block that is appended, once and in order, until `signal` aborts or the store is closed. */
   abstract subscribe(fromSeq: number, signal: AbortSignal): AsyncIterable<Block>
+
+  /** What is wrong with the place where the blocks are, and no append would tell; undefined where nothing is. */
+  async inspect(): Promise<LedgerError | undefined> {
+    return undefined
+  }
 
   abstract close(): Promise<void>
 }

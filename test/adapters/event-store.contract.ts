@@ -4,11 +4,11 @@ import { AppendConflict, type EventStore } from '../../src/ledger/event-store.js
 import { blockAfter, blocksOf, collect } from '../support/logs.js'
 
 /** What every store promises to the ledger. `open` gives a new, empty one. */
-export const storeContract = (open: () => EventStore): void => {
+export const storeContract = (open: () => EventStore | Promise<EventStore>): void => {
   const filled = async (
     ...sizes: readonly number[]
   ): Promise<{ store: EventStore; blocks: readonly Block[]; next: Block }> => {
-    const store = open()
+    const store = await open()
     const blocks = blocksOf(...sizes)
     await store.append(blocks, undefined)
     const head = positionOf(blocks.at(-1) as Block)
@@ -16,7 +16,7 @@ export const storeContract = (open: () => EventStore): void => {
   }
 
   test('a new store has no head and no blocks', async () => {
-    const store = open()
+    const store = await open()
     expect(await store.head()).toBeUndefined()
     expect(await collect(store.read(0))).toEqual([])
     expect(await store.blockOf(0)).toBeUndefined()
@@ -33,7 +33,7 @@ export const storeContract = (open: () => EventStore): void => {
   })
 
   test('bytes are kept as they are, whatever they mean', async () => {
-    const store = open()
+    const store = await open()
     const bytes = Uint8Array.from({ length: 512 * 1024 }, (_, index) => index % 251)
     await store.append([{ ...(blocksOf(1)[0] as Block), bytes }], undefined)
     const [block] = await collect(store.read(0))
@@ -55,9 +55,7 @@ export const storeContract = (open: () => EventStore): void => {
       expect(error).toBeInstanceOf(AppendConflict)
       expect(error).toMatchObject({ code: 'APPEND_CONFLICT', retry: 'now', head })
     }
-    const early = await open()
-      .append([next], head)
-      .catch((thrown: unknown) => thrown)
+    const early = await (await open()).append([next], head).catch((thrown: unknown) => thrown)
     expect(early).toMatchObject({ code: 'APPEND_CONFLICT', head: undefined })
     expect(await collect(store.read(0))).toHaveLength(2)
     expect(await store.head()).toEqual(head)
@@ -102,7 +100,7 @@ export const storeContract = (open: () => EventStore): void => {
   })
 
   test('many blocks are read once each, in order', async () => {
-    const store = open()
+    const store = await open()
     const blocks = blocksOf(...Array.from({ length: 100 }, () => 1))
     await store.append(blocks, undefined)
     expect((await collect(store.read(7))).map((block) => block.number)).toEqual(
@@ -144,20 +142,34 @@ export const storeContract = (open: () => EventStore): void => {
   test('a subscription ends when it is aborted while it waits, or before it began, or when the store is closed', async () => {
     const { store } = await filled(1)
     const abort = new AbortController()
-    const waiting = collect(store.subscribe(0, abort.signal))
-    await new Promise(setImmediate)
+    const waiting = following(store, abort.signal)
+    await waiting.first
     abort.abort()
-    expect(await waiting).toHaveLength(1)
+    expect(await waiting.count).toBe(1)
     expect(await collect(store.subscribe(0, AbortSignal.abort()))).toEqual([])
-    const open = collect(store.subscribe(0, new AbortController().signal))
-    await new Promise(setImmediate)
+    const open = following(store, new AbortController().signal)
+    await open.first
     await store.close()
-    expect(await open).toHaveLength(1)
+    expect(await open.count).toBe(1)
   })
 
   test('a closed store takes no more appends', async () => {
-    const store = open()
+    const store = await open()
     await store.close()
     await expect(store.append(blocksOf(1), undefined)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
   })
+}
+
+/** A subscription that counts: when it has its first block, and how many it had when it ended. */
+const following = (store: EventStore, signal: AbortSignal): { first: Promise<void>; count: Promise<number> } => {
+  let begun = (): void => {}
+  const first = new Promise<void>((resolve) => {
+    begun = resolve
+  })
+  const counted = async (): Promise<number> => {
+    let count = 0
+    for await (const _ of store.subscribe(0, signal)) if (++count === 1) begun()
+    return count
+  }
+  return { first, count: counted() }
 }
