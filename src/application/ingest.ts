@@ -74,11 +74,17 @@ export type IngestOutcome =
 
 type Stop = Extract<IngestOutcome, { readonly kind: 'report-rejected' | 'waiting' }>
 
-/** The most commands that go to the writer at once. */
+/** The most commands that go to the writer at once, and how many go at least, where there are so many. */
 const MOST_AT_ONCE = 5_000
+const FEWEST_AT_ONCE = 8
 
 /** Brings messages to the writer in their order, and asks again what could not be decided at the first time. */
 export class Ingestion {
+  /** Commands of items that were made and not decided yet: a call that goes no further is brought again from there. */
+  #made = new WeakMap<Ingest, Command>()
+  /** What goes to the writer at once now: twice what went through where something stopped it, so that all is linear. */
+  #most = MOST_AT_ONCE
+
   constructor(
     private readonly asking: Asking,
     private readonly writer: Writer<Command, Answer>,
@@ -91,8 +97,9 @@ export class Ingestion {
     const outcomes: IngestOutcome[] = []
     let fruitless = 0
     while (outcomes.length < items.length) {
-      const { decided, stop } = await this.#round(items.slice(outcomes.length, outcomes.length + MOST_AT_ONCE))
+      const { tried, decided, stop } = await this.#round(items.slice(outcomes.length, outcomes.length + this.#most))
       outcomes.push(...decided)
+      this.#most = nextMost(this.#most, tried, decided.length)
       fruitless = decided.length > 0 ? 0 : fruitless + 1
       const end = stop ?? (fruitless === MOST_TRIES ? waiting(unsettled()) : undefined)
       if (end === undefined) continue
@@ -105,17 +112,22 @@ export class Ingestion {
   /** Decides as many of the items as go, from the first on; neither decided nor stopped is what has to be asked again. */
   async #round(items: readonly Ingest[]): Promise<Round> {
     const made = await this.#commands(items)
+    const tried = made.length
     const commands = made.filter((command): command is Command => 'actor' in command)
     const answers = await this.#write(commands)
     const decided: IngestOutcome[] = []
     for (const [index, answer] of answers.entries()) {
       const outcome = await this.#outcome(items[index] as Ingest, answer)
-      if (outcome === undefined) return { decided }
-      if (isStop(outcome)) return { decided, stop: outcome }
+      if (outcome === undefined) {
+        // What lacks costs now was made under other policies, and so were those after it.
+        if ('kind' in answer && answer.kind === 'costs-needed') this.#made = new WeakMap()
+        return { tried, decided }
+      }
+      if (isStop(outcome)) return { tried, decided, stop: outcome }
       decided.push(outcome)
     }
     const stop = made[decided.length]
-    return stop === undefined || 'actor' in stop ? { decided } : { decided, stop }
+    return stop === undefined || 'actor' in stop ? { tried, decided } : { tried, decided, stop }
   }
 
   /** The answers of the first commands: where all are more than may wait, of fewer. */
@@ -134,9 +146,21 @@ export class Ingestion {
   #commands(items: readonly Ingest[]): Promise<readonly (Command | Stop)[]> {
     return inLanes<Command | Stop>(
       together(items),
-      (index) => this.#command(items[index] as Ingest),
+      (index) => this.#kept(items[index] as Ingest),
       (command) => !('actor' in command),
     )
+  }
+
+  #kept(item: Ingest): Command | Stop | Promise<Command | Stop> {
+    const kept = this.#made.get(item)
+    if (kept !== undefined) return kept
+    const made = this.#command(item)
+    return made instanceof Promise ? made.then((command) => this.#keep(item, command)) : this.#keep(item, made)
+  }
+
+  #keep(item: Ingest, command: Command | Stop): Command | Stop {
+    if ('actor' in command) this.#made.set(item, command)
+    return command
   }
 
   #command(item: Ingest): Command | Stop | Promise<Command | Stop> {
@@ -198,17 +222,28 @@ export class Ingestion {
 
 /** How many of the items can be decided before anything has become of the first. */
 const together = (items: readonly Ingest[]): number => {
+  const asked = new Set<string>()
   const reserving = new Set<string>()
   let units = 0
   const end = items.findIndex((item, index) => {
-    if (item.request === 'reserve') reserving.add(nameOf(item.source, idIn(item.wire)))
-    // What it settles is known only when the reservation before it has its record.
-    if (item.request === 'settle' && reserving.has(nameOf(item.source, item.id))) return true
+    if ('wire' in item) {
+      const name = nameOf(namesIn(item))
+      const asking = `${'id' in item ? 'close' : 'request'} ${name}`
+      // The same once more has the answer of the first, which is told from its record alone.
+      if (asked.has(asking)) return true
+      asked.add(asking)
+      // What it settles is known only when the reservation before it has its record.
+      if (item.request === 'settle' && reserving.has(name)) return true
+      if (item.request === 'reserve') reserving.add(name)
+    }
     units += unitsIn(item)
     return index > 0 && units > MOST_UNITS_TOGETHER
   })
   return end === -1 ? items.length : end
 }
+
+const nextMost = (most: number, tried: number, decided: number): number =>
+  decided === tried ? Math.min(MOST_AT_ONCE, 2 * most) : Math.max(FEWEST_AT_ONCE, Math.min(most, 2 * decided))
 
 const unitsIn = (item: Ingest): number => {
   const units = 'wire' in item ? (item.wire as { readonly units?: unknown }).units : undefined
@@ -216,6 +251,8 @@ const unitsIn = (item: Ingest): number => {
 }
 
 interface Round {
+  /** How many items it was about. */
+  readonly tried: number
   readonly decided: readonly IngestOutcome[]
   readonly stop?: Stop
 }
@@ -278,4 +315,4 @@ const LEDGER: Actor = { token: '', role: 'system', source: 'ledger' }
 
 const waiting = ({ code, message }: LedgerError): Stop => ({ kind: 'waiting', code, detail: message })
 
-const nameOf = (source: string, id: string): string => `${source}\0${id}`
+const nameOf = ({ source, id }: { readonly source: string; readonly id: string }): string => `${source}\0${id}`

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { MemoryStore } from '../../src/adapters/memory-store.js'
 import { SqliteStore } from '../../src/adapters/sqlite-store.js'
 import { LedgerState } from '../../src/adapters/state/ledger-state.js'
+import { Asking } from '../../src/application/asking.js'
 import type { Ingest, IngestOutcome } from '../../src/application/ingest.js'
 import type { BudgetState } from '../../src/budget/state.js'
 import { replyOf } from '../../src/http/answer.js'
@@ -238,6 +239,46 @@ test('the whole topic once more charges nothing', async () => {
   expect(new Set(first.map(kindOf))).toEqual(new Set(['SpendAccepted']))
   expect(new Set((await ledger.ingest(topic)).map(kindOf))).toEqual(new Set(['passed']))
   expect((await recordsIn(store)).length).toBe(records)
+})
+
+/** How many commands were made of messages, and how many went to the writer. */
+const counting = ({ ledger, writer }: LedgerProcess) => {
+  const counts = { made: 0, written: 0 }
+  const request = vi.spyOn(Asking.prototype, 'request')
+  onTestFinished(() => request.mockRestore())
+  const write = writer.writeInOrder.bind(writer)
+  writer.writeInOrder = (commands) => {
+    counts.written += commands.length
+    return write(commands)
+  }
+  return { ledger, work: () => ({ ...counts, made: request.mock.calls.length }) }
+}
+
+test('a batch in which every message comes twice costs no more than one in which each comes once', async () => {
+  const { ledger, work } = counting(await opened())
+  const twice = Array.from({ length: 400 }, (_, offset) =>
+    spendAt(offset, spend(`s-${offset >> 1}`, `u${offset >> 1}`)),
+  )
+  const kinds = (await ledger.ingest(twice)).map(({ kind }) => kind)
+  expect(kinds).toEqual(twice.map((_, offset) => (offset % 2 === 0 ? 'decided' : 'repeated')))
+  expect(work()).toEqual({ made: 400, written: 400 })
+})
+
+test('a batch of reports that no policy covers costs a few times what one of others does', async () => {
+  const { ledger, work } = counting(await LedgerProcess.open(new MemoryStore()))
+  const reports = Array.from({ length: 400 }, (_, offset): Ingest => {
+    return { ...spendAt(offset, spend(`r-${offset}`)), request: 'report' } as Ingest
+  })
+  for (let done = 0; done < reports.length; ) {
+    const outcomes = await ledger.ingest(reports.slice(done))
+    const rejected = outcomes.findIndex(({ kind }) => kind === 'report-rejected')
+    if (rejected === -1) break
+    done += rejected
+    reports[done] = quarantineOf(done)
+  }
+  expect(work().made).toBe(400)
+  // The first call takes all, and those after it a few.
+  expect(work().written).toBeLessThan(400 + 400 * 10)
 })
 
 test('the same source and id over HTTP and from the topic have one answer, whichever came first', async () => {
