@@ -56,6 +56,8 @@ const IO =
   /^(?:node:(?:fs|net|http|https|http2|tls|dns|dgram|child_process|worker_threads|cluster|readline)(?:\/|$)|libsql$|better-sqlite3$)/
 /** The client of the topics: nobody else knows how it reads and sends. */
 const KAFKA = /^kafkajs(?:$|\/)/
+/** The clients of databases across a network: what their answers mean is known in the adapters alone. */
+const DATABASES = /^(?:pg|@eventstore\/db-client|@grpc\/grpc-js)(?:$|\/)/
 /** Hashing and signing give the same for the same; nothing else of a library is wanted in a pure folder. */
 const PURE_LIBRARIES = ['node:crypto', 'node:assert/strict', 'tweetnacl']
 const PURE_CRYPTO = ['createHash', 'hash', 'timingSafeEqual']
@@ -88,6 +90,7 @@ const importProblem = (part: string, one: Import, { path }: Source, allowed: rea
   if (NEST.test(specifier) && !WITH_NEST.includes(part)) return [`${part} must not know the framework: ${specifier}`]
   if (IO.test(specifier) && !WITH_IO.includes(part)) return [`${part} must not open files or sockets: ${specifier}`]
   if (KAFKA.test(specifier) && part !== 'kafka') return [`${part} must not know the client of Kafka: ${specifier}`]
+  if (DATABASES.test(specifier) && part !== 'adapters') return [`${part} must not know a database: ${specifier}`]
   if (!isPure(path)) return []
   if (!PURE_LIBRARIES.includes(specifier)) return [`${part} is pure and must not import ${specifier}`]
   const impure = specifier === 'node:crypto' ? names.filter((name) => !PURE_CRYPTO.includes(name)) : []
@@ -326,6 +329,9 @@ test.each([
   ['src/application/bad.ts', "import Database from 'libsql'", 'must not open files or sockets'],
   ['src/budget/bad.ts', "import { randomBytes } from 'node:crypto'", 'must not import randomBytes'],
   ['src/cli/bad.ts', "import { Kafka } from 'kafkajs'", 'must not know the client of Kafka'],
+  ['src/composition.ts', "import pg from 'pg'", 'must not know a database'],
+  ['src/cli/bad.ts', "import { EventStoreDBClient } from '@eventstore/db-client'", 'must not know a database'],
+  ['src/kafka/bad.ts', "import { credentials } from '@grpc/grpc-js'", 'must not know a database'],
   ['src/kafka/bad.ts', "import { x } from '../http/problem.js'", 'kafka must not import http'],
   ['src/kafka/cloud-event.ts', "import type { KafkaMessage } from 'kafkajs'", 'is pure and must not import kafkajs'],
   ['src/kafka/message.ts', "import { Injectable } from '@nestjs/common'", 'is pure and must not import @nestjs'],

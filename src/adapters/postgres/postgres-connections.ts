@@ -1,0 +1,151 @@
+import type pg from 'pg'
+import type { LedgerError } from '../../ledger/errors.js'
+import { Pauses } from './pauses.js'
+import type { PostgresPlace } from './postgres-place.js'
+import { closed, isTaken, NotConnected, refusalIn, unreachable } from './postgres-trouble.js'
+
+export type Row = Readonly<Record<string, unknown>>
+
+export interface Statement {
+  readonly text: string
+  readonly values?: readonly unknown[]
+}
+
+export interface Patience {
+  /** How long a server may be away before the answer is that it is. */
+  readonly patienceMs: number
+  /** Ends the waiting at once. */
+  readonly signal?: AbortSignal
+}
+
+export interface Answer {
+  readonly rows: readonly Row[]
+  /** The commit stopped waiting for its standbys, which somebody told it to: it is on the primary alone, perhaps. */
+  readonly unconfirmed: boolean
+}
+
+/** A few connections, made when they are needed and dropped when anything is wrong with them. */
+export class PostgresConnections {
+  private readonly pool: pg.Pool
+  private readonly busy = new Set<pg.PoolClient>()
+  private readonly over = new AbortController()
+
+  /** `answerMs` is for how long a connection is believed in; after that another one is tried. */
+  constructor(
+    readonly place: PostgresPlace,
+    private readonly answerMs: number,
+  ) {
+    this.pool = place.pool(MOST_CONNECTIONS)
+    // An idle connection that breaks is dropped by the pool.
+    this.pool.on('error', () => undefined)
+  }
+
+  /** Aborted when it is closed. */
+  get closing(): AbortSignal {
+    return this.over.signal
+  }
+
+  /**
+   * One statement, sent once, in a transaction of its own. Rejects with {@link NotConnected} where it was not sent; after any
+   * other error but the server's own refusal it may still be carried out, now or later.
+   */
+  async once({ text, values }: Statement, withinMs = this.answerMs): Promise<Answer> {
+    const client = await this.connection()
+    let unconfirmed = false
+    const notice = ({ routine }: { readonly routine?: string | undefined }): void => {
+      unconfirmed ||= routine === 'SyncRepWaitForLSN'
+    }
+    let spoilt: unknown
+    client.on('notice', notice)
+    try {
+      const limit = Math.max(1, Math.min(withinMs, this.answerMs))
+      const query: pg.QueryConfig & { query_timeout: number } = {
+        text,
+        values: [...(values ?? [])],
+        query_timeout: limit,
+      }
+      return { rows: (await client.query<Row>(query)).rows, unconfirmed }
+    } catch (error) {
+      spoilt = isTaken(error) ? undefined : error
+      throw error
+    } finally {
+      client.off('notice', notice)
+      this.giveBack(client, spoilt !== undefined)
+    }
+  }
+
+  /**
+   * What a statement that only reads gives, asked again while the server is away.
+   *
+   * @throws LedgerError STORE_UNREACHABLE when patience ends, or what {@link refusalIn} says; STORE_CLOSED.
+   */
+  async ask(statement: Statement, { patienceMs, signal }: Patience): Promise<readonly Row[]> {
+    const deadline = performance.now() + patienceMs
+    const pauses = new Pauses()
+    const enough = signal === undefined ? this.closing : AbortSignal.any([signal, this.closing])
+    for (;;) {
+      try {
+        return (await unlessAborted(() => this.once(statement), enough)).rows
+      } catch (error) {
+        const last = this.closedError() ?? refusalIn(error, this.place)
+        if (last !== undefined) throw last
+        if (enough.aborted || performance.now() + pauses.nextMs > deadline) throw unreachable(this.place, error)
+      }
+      await pauses.next(enough)
+    }
+  }
+
+  closedError(): LedgerError | undefined {
+    return this.over.signal.aborted ? closed(this.place) : undefined
+  }
+
+  /** Ends all connections; what still waits for an answer does not get it. */
+  async close(): Promise<void> {
+    if (this.over.signal.aborted) return
+    this.over.abort()
+    for (const client of this.busy) cut(client)
+    await this.pool.end()
+  }
+
+  private async connection(): Promise<pg.PoolClient> {
+    try {
+      const client = await this.pool.connect()
+      // The statement that is under way says what went wrong.
+      client.on('error', ignore)
+      this.busy.add(client)
+      return client
+    } catch (error) {
+      throw new NotConnected(error)
+    }
+  }
+
+  private giveBack(client: pg.PoolClient, spoilt: boolean): void {
+    this.busy.delete(client)
+    // Nobody waits for a polite goodbye of a server that may be frozen.
+    if (spoilt) cut(client)
+    client.release(spoilt)
+    client.off('error', ignore)
+  }
+}
+
+const MOST_CONNECTIONS = 4
+const ignore = (): void => undefined
+
+const cut = (client: pg.PoolClient): void => {
+  const { connection } = client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }
+  connection.stream.destroy()
+}
+
+const unlessAborted = async <Result>(action: () => Promise<Result>, signal: AbortSignal): Promise<Result> => {
+  if (signal.aborted) throw signal.reason
+  let stop = (): void => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([action(), aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
