@@ -12,6 +12,11 @@ export const NAMES = {
   manyUnitsAndOrders: 'one spend over 20,000 units, 64 orders',
   rebuild: 'restart without state, records replayed',
   verify: 'verify',
+  topic: (acknowledge: 'ledger' | 'journal') => `spends over a topic, EPSILON_ACK=${acknowledge}`,
+  rawTopic: (acknowledge: 'ledger' | 'journal') =>
+    `the same messages by kafkajs alone, beside EPSILON_ACK=${acknowledge}`,
+  arrivals: (perSecond: number) => `${short(perSecond)} spends/s over a topic, to the decision`,
+  behind: (perSecond: number) => `${short(perSecond)} spends/s over a topic: last decision after the last arrival`,
 } as const
 
 const named = (budgets: 'spread' | 'hot'): string => (budgets === 'hot' ? 'one hot budget' : '1,000 budgets')
@@ -83,6 +88,9 @@ const FIGURES: readonly { readonly name: string; readonly unit: string; readonly
   { name: NAMES.verify, unit: 'records/s', bound: { least: 150_000 } },
   { name: NAMES.manyUnits, unit: 's', bound: { most: 1 } },
   { name: NAMES.manyUnitsAndOrders, unit: 's', bound: { most: 1 } },
+  // A rate that is not sustained leaves a queue behind.
+  { name: NAMES.behind(100), unit: 'ms', bound: { most: 1_000 } },
+  { name: NAMES.behind(5_000), unit: 'ms', bound: { most: 1_000 } },
 ]
 
 export interface AimResult {

@@ -144,7 +144,7 @@ export const verifySeconds = async (data: string): Promise<number> => {
   return (performance.now() - from) / 1_000
 }
 
-export const headSeq = async ({ service }: Target): Promise<number> => {
+export const headSeq = async ({ service }: Pick<Target, 'service'>): Promise<number> => {
   const operator = await service.as('operator')
   return (await operator.get<{ head: { seq: number } }>('/v1/ledger')).body.head.seq
 }

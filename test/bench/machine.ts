@@ -43,35 +43,56 @@ const syncLatency = (folder: string): Machine['syncMs'] => {
 }
 
 /** Milliseconds of processor that all threads of a process have taken; says more than a rate where the machine is shared. */
-export const processorMs = (pid: number): number => {
+export const processorMs = (pid: number): number => ticksOf(pid, 2) * MS_PER_TICK
+
+/** Of its user and system time, and, with four counts, of that of its ended children. */
+const ticksOf = (pid: number, counts: 2 | 4): number => {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  const [user = 0, system = 0] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-    .map(Number)
-  return (user + system) * MS_PER_TICK
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields.slice(11, 11 + counts).reduce((sum, ticks) => sum + Number(ticks), 0)
 }
 
 /** Linux shows its ticks at 100 a second, whatever the kernel's own rate. */
 const MS_PER_TICK = 10
 
-/** Share of the time that the host has kept from this machine since `from`; undefined where the kernel does not say. */
-export class StealMeter {
+/** Shares of all processor time of this machine. */
+export interface TakenAway {
+  /** What the host kept for itself. */
+  readonly byHost: number
+  /** What programs took that this one has not started. */
+  readonly byOthers: number
+}
+
+/** How much of this machine was not there for the bench since this was made; undefined where the kernel does not say. */
+export class AwayMeter {
   private readonly from = processorTimes()
 
-  share(): number | undefined {
+  /** What still runs is counted as that of others. */
+  share(): TakenAway | undefined {
     const now = processorTimes()
     if (this.from === undefined || now === undefined) return undefined
-    const all = now.all - this.from.all
-    return all === 0 ? 0 : (now.stolen - this.from.stolen) / all
+    const { all, stolen, busy, own } = this.from
+    const passed = Math.max(1, now.all - all)
+    const others = now.busy - busy - (now.own - own)
+    return { byHost: (now.stolen - stolen) / passed, byOthers: Math.max(0, others) / passed }
   }
 }
 
-const processorTimes = (): { readonly all: number; readonly stolen: number } | undefined => {
+/** In ticks since the machine began. */
+interface ProcessorTimes {
+  readonly all: number
+  readonly stolen: number
+  readonly busy: number
+  /** Of this process, and of those among its children that have ended. */
+  readonly own: number
+}
+
+const processorTimes = (): ProcessorTimes | undefined => {
   try {
     const [, ...ticks] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.trim().split(/\s+/) ?? []
-    return { all: ticks.slice(0, 8).reduce((sum, tick) => sum + Number(tick), 0), stolen: Number(ticks[7] ?? 0) }
+    const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, hard = 0, soft = 0, stolen = 0] = ticks.map(Number)
+    const busy = user + nice + system + hard + soft
+    return { all: busy + idle + waiting + stolen, stolen, busy, own: ticksOf(process.pid, 4) }
   } catch {
     return undefined
   }

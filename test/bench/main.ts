@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { aimResults, aimTable, LARGE, NAMES, SMALL } from './aims.js'
 import { measureBomb } from './cost-bomb.js'
 import { freshCosts, worstCosts } from './costs.js'
+import { measureTopics, startBroker, type TopicScale } from './kafka.js'
 import {
   fill,
   fresh,
@@ -15,30 +16,62 @@ import {
   restarted,
   type Scale,
 } from './ledger.js'
-import { machineFacts, StealMeter } from './machine.js'
+import { AwayMeter, machineFacts, type TakenAway } from './machine.js'
 import { benchUnits } from './million.js'
 import { Postgres, type Script } from './postgres.js'
 import { appendRaw, recordGroups } from './raw-sqlite.js'
-import { figureTable, Report, short, table } from './report.js'
+import { figureTable, Report, short } from './report.js'
 import type { Target } from './run-load.js'
 import { quantile } from './statistics.js'
 
-const USAGE = `npm run bench -- [--quick] [--rounds N] [--records N] [--json FILE]
+const USAGE = `npm run bench -- [--quick] [--only ledger|topics] [--rounds N] [--records N] [--json FILE]
 npm run bench -- --million
 
 Measures this machine: durable spends a second over HTTP beside PostgreSQL and SQLite with the same rule, replay,
-verification and costs, in interleaved rounds. --quick takes one to two minutes, the whole some ten.
+verification and costs, in interleaved rounds; then spends over topics of a real Kafka beside a client that only reads
+them, and how long a decision takes. --quick takes two to three minutes, the whole some twenty. Where PostgreSQL, or Java
+and Maven, are missing, their rows are left out and say so.
 
 --million spends once for each of a million units, and shows memory, restart and verification.`
 
-const QUICK: Scale = { records: 50_000, batchSpends: 20_000, warmUp: 5_000, seconds: 1, dearSpends: 20 }
-const WHOLE: Scale = { records: 1_000_000, batchSpends: 200_000, warmUp: 10_000, seconds: 5, dearSpends: 1_000 }
+interface BenchScale extends Scale, TopicScale {
+  readonly rounds: number
+  readonly topicRounds: number
+}
+
+const QUICK: BenchScale = {
+  rounds: 3,
+  records: 50_000,
+  batchSpends: 20_000,
+  warmUp: 5_000,
+  seconds: 1,
+  dearSpends: 20,
+  topicRounds: 1,
+  topicSpends: 20_000,
+  arrivalSeconds: 5,
+}
+const WHOLE: BenchScale = {
+  rounds: 3,
+  records: 1_000_000,
+  batchSpends: 200_000,
+  warmUp: 10_000,
+  seconds: 5,
+  dearSpends: 1_000,
+  topicRounds: 3,
+  topicSpends: 200_000,
+  arrivalSeconds: 20,
+}
+
+/** What `--only` chooses from. */
+const PARTS = ['ledger', 'topics'] as const
+type Part = (typeof PARTS)[number]
 
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
-      rounds: { type: 'string', default: '3' },
+      only: { type: 'string' },
+      rounds: { type: 'string' },
       records: { type: 'string' },
       json: { type: 'string' },
       million: { type: 'boolean', default: false },
@@ -48,23 +81,46 @@ const main = async (): Promise<void> => {
   if (values.help) return console.log(USAGE)
   if (values.million) return benchUnits(1_000_000)
   const base = values.quick ? QUICK : WHOLE
-  const scale = { ...base, records: Number(values.records ?? base.records) }
+  const { rounds = base.rounds, rounds: topicRounds = base.topicRounds, records = base.records } = values
+  const scale = { ...base, rounds: Number(rounds), topicRounds: Number(topicRounds), records: Number(records) }
   const folder = await mkdtemp(join(tmpdir(), 'epsilon-ledger-bench-'))
   try {
-    await bench(folder, scale, Number(values.rounds), values.json)
+    await bench(folder, scale, partsOf(values.only), values.json)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-const bench = async (folder: string, scale: Scale, rounds: number, json: string | undefined): Promise<void> => {
-  const steal = new StealMeter()
+const partsOf = (only: string | undefined): readonly Part[] => {
+  const parts = PARTS.filter((part) => only === undefined || part === only)
+  if (parts.length === 0) throw new RangeError(`--only ${only}: there are ${PARTS.join(' and ')}`)
+  return parts
+}
+
+const bench = async (
+  folder: string,
+  scale: BenchScale,
+  parts: readonly Part[],
+  json: string | undefined,
+): Promise<void> => {
+  const away = new AwayMeter()
   const machine = machineFacts(folder)
   const report = new Report()
   say(
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, Node ${machine.node}`,
   )
   say(`append of 400 bytes with fdatasync: p50 ${short(machine.syncMs.p50)} ms, p99 ${short(machine.syncMs.p99)} ms`)
+  if (parts.includes('ledger')) await benchLedger(folder, scale, report)
+  if (parts.includes('topics')) await benchTopics(scale, report)
+  await finish(report, machine, away.share(), json)
+}
+
+const benchLedger = async (
+  folder: string,
+  scale: Scale & { readonly rounds: number },
+  report: Report,
+): Promise<void> => {
+  const { rounds } = scale
   const postgres = await Postgres.start()
   const started: Target[] = []
   try {
@@ -96,7 +152,20 @@ const bench = async (folder: string, scale: Scale, rounds: number, json: string 
   } finally {
     await Promise.all([postgres?.stop(), ...started.map(({ service }) => service.remove())])
   }
-  await finish(report, machine, steal.share(), json)
+}
+
+const benchTopics = async (scale: BenchScale, report: Report): Promise<void> => {
+  const broker = await startBroker(report)
+  if (broker === undefined) return
+  say(`Apache Kafka ${broker.version}, one broker`)
+  try {
+    for (let round = 1; round <= scale.topicRounds; round++) {
+      say(`Kafka, round ${round} of ${scale.topicRounds}`)
+      await measureTopics(broker, scale, round, report, say)
+    }
+  } finally {
+    await broker.stop()
+  }
 }
 
 const filled = async (records: number, report: Report): Promise<Target> => {
@@ -157,15 +226,22 @@ const noteCosts = (report: Report, round: number): void => {
 const finish = async (
   report: Report,
   machine: ReturnType<typeof machineFacts>,
-  stolen: number | undefined,
+  away: TakenAway | undefined,
   json: string | undefined,
 ): Promise<void> => {
   const aims = aimResults(report)
   const figures = report.figures()
+  const leftOut = Object.fromEntries(report.leftOut)
   console.log(`\n${figureTable(figures)}\n\n${aimTable(aims)}`)
-  if (stolen !== undefined)
-    console.log(table([['\ntime that the host kept from this machine', `${short(stolen * 100)} %`]]))
-  if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine, stolen, figures, aims }, undefined, 2)}\n`)
+  for (const [name, why] of report.leftOut) console.log(`\n${name}: left out, ${why}`)
+  if (away !== undefined) {
+    const { byHost, byOthers } = away
+    console.log(
+      `\nprocessor time that was not there for this: ${short(byHost * 100)} % kept by the host, ${short(byOthers * 100)} % taken by other programs`,
+    )
+  }
+  if (json !== undefined)
+    await writeFile(json, `${JSON.stringify({ machine, away, figures, leftOut, aims }, undefined, 2)}\n`)
 }
 
 const say = (line: string): void => console.error(line)

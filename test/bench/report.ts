@@ -9,11 +9,17 @@ export interface Figure extends Spread {
 /** Collects measurements by name, in the order in which the names first came. */
 export class Report {
   private readonly measured = new Map<string, { readonly unit: string; readonly values: number[] }>()
+  /** Why rows are missing, by what they would have shown. */
+  readonly leftOut = new Map<string, string>()
 
   add(name: string, unit: string, value: number): void {
     const known = this.measured.get(name)
     if (known === undefined) this.measured.set(name, { unit, values: [value] })
     else known.values.push(value)
+  }
+
+  leaveOut(name: string, why: string): void {
+    this.leftOut.set(name, why)
   }
 
   figures(): readonly Figure[] {

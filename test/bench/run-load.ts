@@ -1,5 +1,5 @@
-import { fork } from 'node:child_process'
 import type { Service } from '../support/service.js'
+import { inProcess } from './in-process.js'
 import type { Job, LoadResult } from './load.js'
 
 /** What the benches spend, and the policy that takes it: a Gaussian release of ρ = 5·10⁻⁷ from budgets that never end. */
@@ -37,18 +37,7 @@ export const runLoad = async (
 ): Promise<LoadResult> => {
   const port = Number(new URL(service.url).port)
   const full: Job = { port, token, prefix: `${process.pid}.${runs++}.`, spend: SPEND, order: 'random', ...job }
-  const result = await inProcess(full)
+  const result = await inProcess<LoadResult>('./load.js', full)
   if (result.other > 0) throw new Error(`${result.other} spends were not accepted; the first: ${result.firstOther}`)
   return result
 }
-
-const inProcess = (job: Job): Promise<LoadResult> =>
-  new Promise((resolve, reject) => {
-    const child = fork(new URL('./load.js', import.meta.url), [JSON.stringify(job)])
-    let result: LoadResult | undefined
-    child.on('message', (message) => (result = message as LoadResult))
-    child.on('error', reject)
-    child.on('close', (code) =>
-      result === undefined ? reject(new Error(`the load ended with ${code}`)) : resolve(result),
-    )
-  })
