@@ -10,8 +10,8 @@ import { type Gate, openService } from '../src/composition.js'
 import { readConfiguration } from '../src/configuration.js'
 import { type Block, recordsOf } from '../src/ledger/block.js'
 import { decodeRecord } from '../src/ledger/record.js'
-import { checkAtStart, requireKnownJournal, type Standing } from '../src/recovery/start-check.js'
-import { collect } from './support/logs.js'
+import { checkAtStart, knownJournal, requireKnownJournal, type Standing } from '../src/recovery/start-check.js'
+import { blocksOf, collect } from './support/logs.js'
 import { MemoryTopics } from './support/memory-topics.js'
 import { temporaryFolder } from './support/temporary-folder.js'
 
@@ -144,9 +144,7 @@ const gateOver = (topics: MemoryTopics): Gate & { standing?: Standing } => ({
       this.standing = await checkAtStart({ ledger, store, topics }, { ...repair, progress: () => {} })
   },
   accept(state, head) {
-    const { topic, partition } = topics.journalName
-    const had = state.offset(topic, partition)?.next ?? 0n
-    if (this.standing !== undefined) requireKnownJournal(this.standing, { topic, had, head })
+    if (this.standing !== undefined) requireKnownJournal(this.standing, knownJournal(state, topics.journalName, head))
   },
 })
 
@@ -199,18 +197,11 @@ test.each(['seen', 'state.db'])(
   },
 )
 
-test('a log that knows of a journal is not served beside one that has nothing of it, until two people say so', async () => {
-  const data = temporaryFolder()
-  await servedTwice(data)
-  const topics = await journalOf(join(data, 'ledger.db'))
-  const { topic, partition } = topics.journalName
-  const service = await openWith(data, topics)
-  await service.ledger.recordOffsets([{ topic, partition, next: 1n, digest: null }])
-  await service.close()
-  await expect(openWith(data, new MemoryTopics())).rejects.toMatchObject({ code: 'JOURNAL_REPLACED', exitCode: 21 })
+/** What two people agree on: the journal begins anew. */
+const agreeOnNewJournal = async (data: string, { journalName }: MemoryTopics): Promise<void> => {
   const alone = await open(data)
   const [operator = '', approver = ''] = alone.state.registry.tokens.keys()
-  const place = { topic, partition, to: '0', cause }
+  const place = { ...journalName, to: '0', cause }
   const reason = 'the brokers burnt down; this is the newest log'
   await alone.ledger.submit({
     kind: 'propose-reset',
@@ -224,5 +215,45 @@ test('a log that knows of a journal is not served beside one that has nothing of
     ...place,
   })
   await alone.close()
-  await (await openWith(data, new MemoryTopics())).close()
+}
+
+/** What the publisher records once the journal has the log. */
+const noteJournal = async (service: Service, { journalName }: MemoryTopics, next: bigint): Promise<void> =>
+  service.ledger.recordOffsets([{ ...journalName, next, digest: null }])
+
+test('a log that knows of a journal is not served beside one that has nothing of it, until two people say so', async () => {
+  const data = temporaryFolder()
+  await servedTwice(data)
+  const topics = await journalOf(join(data, 'ledger.db'))
+  const service = await openWith(data, topics)
+  await noteJournal(service, topics, 1n)
+  await service.close()
+  await expect(openWith(data, new MemoryTopics())).rejects.toMatchObject({ code: 'JOURNAL_REPLACED', exitCode: 21 })
+  await agreeOnNewJournal(data, topics)
+  const again = await openWith(data, new MemoryTopics())
+  await noteJournal(again, topics, 1n)
+  await again.close()
+  await expect(openWith(data, new MemoryTopics())).rejects.toMatchObject({ code: 'JOURNAL_REPLACED' })
+})
+
+/** Somebody else's, of which the oldest messages were deleted. */
+const shortened = (): MemoryTopics => {
+  const topics = new MemoryTopics()
+  topics.put('theirs', ...blocksOf(1, 1, 1, 1))
+  topics.low = 2n
+  return topics
+}
+
+test('a log is not served beside a shortened journal that has nothing of it, until two people say so', async () => {
+  const data = temporaryFolder()
+  await servedTwice(data)
+  const refused = openWith(data, shortened())
+  await expect(refused).rejects.toMatchObject({ code: 'JOURNAL_EMPTIED', exitCode: 21 })
+  await expect(refused).rejects.toThrow('epsilon.journal had 4 messages')
+  await agreeOnNewJournal(data, shortened())
+  const service = await openWith(data, shortened())
+  await noteJournal(service, shortened(), 5n)
+  await service.close()
+  // What they said holds until the log is in a journal again.
+  await expect(openWith(data, shortened())).rejects.toMatchObject({ code: 'JOURNAL_EMPTIED' })
 })

@@ -5,6 +5,8 @@ import type { EventStore } from '../ledger/event-store.js'
 import {
   checkAtStart,
   checkWhileRunning,
+  type KnownJournal,
+  knownJournal,
   type Repair,
   requireKnownJournal,
   type Standing,
@@ -27,8 +29,8 @@ const PAUSE_MS = 500
 export class StartGate {
   readonly #topics: KafkaTopics
   #standing: Standing | undefined
-  /** Whether the log says that it had a journal. */
-  #known: { readonly topic: string; readonly had: bigint; readonly head: number } | undefined
+  /** What the log says of its journal; undefined for a ledger that begins. */
+  #known: KnownJournal | undefined
 
   constructor(
     private readonly clients: KafkaClients,
@@ -55,10 +57,9 @@ export class StartGate {
     }
   }
 
-  /** After the log was read into a state, and before anything is decided. @throws LedgerError JOURNAL_REPLACED */
+  /** After the log was read into a state, and before anything is decided. @throws LedgerError JOURNAL_REPLACED, JOURNAL_EMPTIED */
   accept(state: BudgetState, head: number): void {
-    const { topic, partition } = this.#topics.journalName
-    this.#known = { topic, had: state.offset(topic, partition)?.next ?? 0n, head }
+    this.#known = knownJournal(state, this.#topics.journalName, head)
     if (this.#standing !== undefined) requireKnownJournal(this.#standing, this.#known)
   }
 

@@ -1,6 +1,5 @@
 import type { Position } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
-import type { TopicEnds } from './journal.js'
 
 /** Why a log cannot be brought up to its journal: something that is needed is not there, or is another one. */
 export type JournalFaultCode =
@@ -19,6 +18,7 @@ const fault = (code: JournalFaultCode, message: string, exitCode: number, hint: 
   new LedgerError(code, message, { retry: 'never', hint: `${hint} ${RUNBOOK}`, exitCode, cause })
 
 const NEWEST = 'Put the newest ledger.db back, or bring the journal back from where it is kept.'
+const NEWEST_OR_AGREED = `${NEWEST} Of a log that is certainly the newest, an operator and an approver may say that its journal begins anew.`
 
 /** Records that the log lacks and that the journal does not have any more. */
 export const rangeLost = (from: number, to: number): LedgerError =>
@@ -38,12 +38,12 @@ export const seenBeyond = (path: string, seen: Position, end: Position): LedgerE
     NEWEST,
   )
 
-export const journalEmptied = ({ high }: TopicEnds, head: Position): LedgerError =>
+export const journalEmptied = (topic: string, high: bigint, head: number): LedgerError =>
   fault(
     'JOURNAL_EMPTIED',
-    `the journal had ${high} messages and has none of this ledger now: whatever came after record ${head.seq} is lost`,
+    `${topic} had ${high} messages, lacks the oldest of them, and has none of this ledger now: records after ${head}, if there were any, are lost`,
     21,
-    NEWEST,
+    NEWEST_OR_AGREED,
   )
 
 export const journalReplaced = (topic: string, had: bigint, head: number): LedgerError =>
@@ -51,7 +51,7 @@ export const journalReplaced = (topic: string, had: bigint, head: number): Ledge
     'JOURNAL_REPLACED',
     `the log says that ${topic} had ${had} messages or more, and it has none of this ledger now: it was made anew, and records after ${head}, if there were any, are lost`,
     21,
-    NEWEST,
+    NEWEST_OR_AGREED,
   )
 
 export const decisionsBeyond = (decided: number, end: number): LedgerError =>

@@ -1,3 +1,5 @@
+import { approvedResets } from '../budget/registry.js'
+import type { BudgetState } from '../budget/state.js'
 import type { Position } from '../ledger/block.js'
 import type { EventStore } from '../ledger/event-store.js'
 import { type Comparison, compareWithJournal } from './compare-journal.js'
@@ -34,7 +36,31 @@ export interface Standing {
   readonly journalled: Position | undefined
   /** Where the journal ended: nobody else has written from there on, or it will show. */
   readonly high: bigint
+  /** It has nothing of the ledger, but its oldest messages were deleted: they may have been this ledger's. */
+  readonly isShortened?: true
 }
+
+/** What a log says of its journal. */
+export interface KnownJournal {
+  readonly topic: string
+  /** So many messages or more; 0 where it knows of none, or two people have said that it begins anew. */
+  readonly had: bigint
+  /** Whether two people have ever said that. */
+  readonly isAgreed: boolean
+  /** The log's last record. */
+  readonly head: number
+}
+
+export const knownJournal = (
+  state: BudgetState,
+  { topic, partition }: Topics['journalName'],
+  head: number,
+): KnownJournal => ({
+  topic,
+  had: state.offset(topic, partition)?.next ?? 0n,
+  isAgreed: approvedResets(state.registry, topic, partition) > 0,
+  head,
+})
 
 /**
  * Compares a log with what left it, before anything is decided, and brings back what an older copy lacks.
@@ -44,7 +70,7 @@ export interface Standing {
 export const checkAtStart = async (checked: Checked, repair: Repair): Promise<Standing> => {
   const { ledger, store, topics } = checked
   const { comparison, head } = await compared(checked)
-  if (comparison.kind !== 'stale') return standingOf(comparison, head)
+  if (comparison.kind !== 'stale') return standingOf(comparison)
   const { end, from } = comparison
   const { position: seen, path } = repair.seen
   if (seen !== undefined && seen.seq > end.seq) throw seenBeyond(path, seen, end)
@@ -64,15 +90,18 @@ export const checkAtStart = async (checked: Checked, repair: Repair): Promise<St
 export const checkWhileRunning = async (checked: Checked): Promise<Standing> => {
   const { comparison, head } = await compared(checked)
   if (comparison.kind === 'stale') throw foundStale(head, comparison.end)
-  return standingOf(comparison, head)
+  return standingOf(comparison)
 }
 
-/** A log that says that it had a journal, beside one that has nothing of it, was copied before what it lacks. */
-export const requireKnownJournal = (
-  { journalled }: Standing,
-  { topic, had, head }: { readonly topic: string; readonly had: bigint; readonly head: number },
-): void => {
-  if (journalled === undefined && had > 0n) throw journalReplaced(topic, had, head)
+/**
+ * A log that says that it had a journal, beside one that has nothing of it, was copied before what it lacks; one that says nothing may
+ * have been, where the journal was shortened. A ledger that begins needs not be asked.
+ */
+export const requireKnownJournal = ({ journalled, high, isShortened }: Standing, known: KnownJournal): void => {
+  if (journalled !== undefined) return
+  const { topic, had, isAgreed, head } = known
+  if (isShortened && (had > 0n || !isAgreed)) throw journalEmptied(topic, high, head)
+  if (had > 0n) throw journalReplaced(topic, had, head)
 }
 
 const compared = async ({ ledger, store, topics }: Checked) => {
@@ -88,11 +117,10 @@ const compared = async ({ ledger, store, topics }: Checked) => {
   return { comparison, head }
 }
 
-const standingOf = (comparison: Exclude<Sound, Stale>, head: Position): Standing => {
+const standingOf = (comparison: Exclude<Sound, Stale>): Standing => {
   if (comparison.kind === 'current') return { journalled: comparison.end, high: comparison.high }
-  // What was deleted may have been this ledger's.
-  if (comparison.ends.low > 0n) throw journalEmptied(comparison.ends, head)
-  return { journalled: undefined, high: comparison.ends.high }
+  const { low, high } = comparison.ends
+  return { journalled: undefined, high, ...(low > 0n ? { isShortened: true } : {}) }
 }
 
 type Sound = Exclude<Comparison, { readonly kind: 'forked' | 'gap' }>

@@ -4,7 +4,7 @@ import { type Block, type Position, positionOf, recordsOf } from '../../src/ledg
 import { ChainCheck } from '../../src/ledger/chain.js'
 import { decodeRecord } from '../../src/ledger/record.js'
 import { EPOCH_MARGIN } from '../../src/recovery/import-journal.js'
-import { checkAtStart, checkWhileRunning } from '../../src/recovery/start-check.js'
+import { checkAtStart, checkWhileRunning, requireKnownJournal } from '../../src/recovery/start-check.js'
 import { blockAfter, blocksOf, collect, epochAfter, instant } from '../support/logs.js'
 import { MemoryTopics } from '../support/memory-topics.js'
 
@@ -285,12 +285,17 @@ describe('what nobody can bring back', () => {
     expect(await collect(store.read(0))).toHaveLength(4)
   })
 
-  test('the journal was emptied', async () => {
+  test('the journal was emptied, and nobody has said that it begins anew', async () => {
     const { topics, blocks } = journalled()
     topics.low = BigInt(topics.messages.length)
-    const error = await refusal(start(await copyOf(blocks, 4), topics))
+    const standing = await start(await copyOf(blocks, 4), topics)
+    expect(standing).toEqual({ journalled: undefined, high: 10n, isShortened: true })
+    const known = { topic: 'epsilon.journal', had: 0n, isAgreed: false, head: 6 }
+    const error = await refusal((async () => requireKnownJournal(standing, known))())
     expect(error).toMatchObject({ code: 'JOURNAL_EMPTIED', exitCode: 21 })
-    expect(error.message).toContain('after record 6 is lost')
+    expect(error.message).toContain('records after 6')
+    requireKnownJournal(standing, { ...known, isAgreed: true })
+    expect(() => requireKnownJournal(standing, { ...known, isAgreed: true, had: 3n })).toThrow('had 10 messages')
   })
 
   test('decisions were published that no journal has', async () => {

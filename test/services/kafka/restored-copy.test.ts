@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
+import { ends } from '../../../src/kafka/tail.js'
 import { KafkaBroker } from '../../support/kafka-broker.js'
 import { withServer } from '../with-server.js'
 import { emit, Stage, spendOf } from './stage.js'
-import { deleteTopic } from './topic.js'
+import { deleteBelow, deleteTopic } from './topic.js'
 
 const broker = withServer(() => KafkaBroker.start())
 
@@ -119,6 +120,79 @@ test('an older copy whose journal was emptied or made anew is refused', async ()
   putBack()
   await expect(stage.restart()).rejects.toThrow(/ended with 21[\s\S]*records? \d+/)
   await stage.service.kill()
+})
+
+/** The journal, and what decisions would say of it, are made anew. */
+const loseJournalAndDecisions = async (stage: Stage): Promise<void> => {
+  for (const name of ['journal', 'decisions']) await deleteTopic(stage.broker, stage.clients.topic(name))
+  await stage.makeTopics()
+}
+
+test('an older copy is refused where journal and decisions were both made anew', async () => {
+  const stage = await open()
+  await emit(stage, spends(20, 'first'))
+  await stage.decided(20)
+  await published(stage)
+  const putBack = await backUp(stage)
+  await emit(stage, spends(20, 'second'))
+  await stage.decided(40)
+  await stage.service.kill()
+  await loseJournalAndDecisions(stage)
+  putBack()
+  await expect(stage.restart()).rejects.toThrow(/ended with 21[\s\S]*JOURNAL_REPLACED: the log says that /)
+})
+
+/** What the runbook says: without Kafka, an operator and an approver agree that the journal begins anew. */
+const agreeOnNewJournal = async (stage: Stage): Promise<void> => {
+  const alone = await stage.service.restart({ environment: {} })
+  const path = `/v1/topics/${stage.clients.topic('journal')}/partitions/0/reset`
+  const [operator, approver] = [await alone.as('operator'), await alone.as('approver')]
+  expect((await operator.post('/v1/halt', { reason: 'the journal begins anew' })).status).toBe(200)
+  expect((await operator.post(path, { to: '0', reason: 'the brokers burnt down' })).status).toBe(202)
+  expect((await approver.post(`${path}/approve`, { to: '0' })).status).toBe(200)
+  await alone.stop()
+}
+
+test('the newest log is served with topics that were made anew, once two people say so', async () => {
+  const stage = await open()
+  await emit(stage, spends(20, 'first'))
+  await stage.decided(20)
+  await published(stage)
+  await stage.service.stop()
+  await loseJournalAndDecisions(stage)
+  await expect(stage.restart()).rejects.toThrow(/ended with 21[\s\S]*JOURNAL_REPLACED/)
+  await agreeOnNewJournal(stage)
+  await stage.restart()
+  expect((await (await stage.service.as('operator')).post('/v1/resume', { reason: 'done' })).status).toBe(200)
+  await emit(stage, spends(20, 'second'))
+  await stage.decided(40)
+  await published(stage)
+  const records = await stage.records()
+  expect(records.filter(({ type }) => type === 'GapDeclared')).toEqual([])
+  const journal = (await stage.messages('journal')).map(({ headers }) => Number(headers['last']))
+  expect(Math.max(...journal)).toBeGreaterThanOrEqual(records.at(-1)?.seq ?? Number.NaN)
+  expect((await stage.messages('journal'))[0]?.headers['first']).toBe('0')
+  expect((await stage.verify()).code).toBe(0)
+  // It is known again that there is a journal.
+  await loseJournalAndDecisions(stage)
+  await expect(stage.restart()).rejects.toThrow(/ended with 21[\s\S]*JOURNAL_REPLACED/)
+})
+
+test('a ledger begins on a journal that others share and whose oldest messages are gone; its log alone does not', async () => {
+  const stage = await open()
+  await published(stage)
+  await deleteBelow(stage.broker, stage.clients.topic('journal'), 0, 2n)
+  const beside = await stage.beside({})
+  onTestFinished(() => beside.close())
+  await published(beside)
+  const { high } = (await ends(beside.clients, beside.clients.topic('journal'))).get(0) ?? { high: 0n }
+  await beside.service.stop()
+  await stage.service.stop()
+  await deleteBelow(stage.broker, stage.clients.topic('journal'), 0, high)
+  await expect(beside.restart()).rejects.toThrow(/ended with 21[\s\S]*JOURNAL_EMPTIED/)
+  await agreeOnNewJournal(beside)
+  await beside.restart()
+  await published(beside)
 })
 
 test('while no broker can be reached, nothing is decided that a copy could give out twice', async () => {
