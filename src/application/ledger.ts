@@ -25,6 +25,8 @@ export interface LedgerParts extends AskingParts {
   readonly writer: Writer<Command, Answer>
   /** The instant that a batch would get now. */
   readonly at: () => string
+  /** Takes in what other instances have appended up to now; undefined where there are none. */
+  readonly refresh?: () => Promise<void>
 }
 
 /**
@@ -95,7 +97,8 @@ export class Ledger {
 
   /** Settles a reservation of the actor's source: `wire` is a body or `{count}`. */
   async settle(id: string, wire: unknown, actor: Actor, cause: Cause): Promise<Outcome> {
-    const command = await this.#asking.settle(id, wire, actor, cause)
+    const ask = () => this.#asking.settle(id, wire, actor, cause)
+    const command = await this.#known(ask, ({ kind }) => kind !== 'rejected')
     return command.kind === 'rejected' ? command : this.submit(command)
   }
 
@@ -119,7 +122,10 @@ export class Ledger {
 
   /** The answer that (source, id) got. */
   answered(source: string, id: string): Promise<Prior | undefined> {
-    return this.#asking.answered(source, id)
+    return this.#known(
+      () => this.#asking.answered(source, id),
+      (prior) => prior !== undefined,
+    )
   }
 
   /** An outcome as callers see it. */
@@ -127,6 +133,14 @@ export class Ledger {
     const answer = answerOf(event, parts, receipt, this.parts.state.registry)
     if (answer === undefined) throw new RangeError(`a ${event.type} answers no request`)
     return answer
+  }
+
+  /** Nobody is told that something is not there before what another instance wrote a moment ago is taken in. */
+  async #known<Result>(look: () => Promise<Result>, isThere: (result: Result) => boolean): Promise<Result> {
+    const found = await look()
+    if (isThere(found) || this.parts.refresh === undefined) return found
+    await this.parts.refresh()
+    return look()
   }
 
   async #settle(ask: Ask): Promise<Outcome> {

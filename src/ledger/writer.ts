@@ -1,9 +1,9 @@
-import { type Block, BlockBuilder, type Position, positionOf, samePosition } from './block.js'
+import { type Block, BlockBuilder, MOST_BLOCK_BYTES, type Position, positionOf, samePosition } from './block.js'
 import { ChainCheck } from './chain.js'
 import type { TimeKeeper } from './clock.js'
 import { LedgerError } from './errors.js'
 import { AppendConflict, appendUncertain, type EventStore } from './event-store.js'
-import type { Cause, EventBody, Leaf } from './record.js'
+import { type Cause, type EventBody, type Leaf, MOST_RECORD_BYTES } from './record.js'
 
 /** Which record an answer stands on. */
 export interface Receipt {
@@ -89,6 +89,9 @@ export interface WriterOptions<Command, Answer> {
  * The single way into a ledger. Takes the commands that have arrived, decides them in order on one draft, chains their
  * records, appends them all in one durable write, commits the draft, and answers. One append is in flight at a time;
  * meanwhile the next commands are collected, but not decided: they would stand on a state that may never be.
+ *
+ * Others may append to the same store. Whoever comes second has written nothing: it takes in what is new, and decides
+ * the same commands again, fewer of them each time, so that a slow writer beside fast ones gets its turn.
  */
 export class Writer<Command, Answer> {
   private readonly queue: Ticket<Command, Answer>[] = []
@@ -99,8 +102,13 @@ export class Writer<Command, Answer> {
   /** Batches whose answers wait for a confirmation. */
   private readonly unconfirmed = new Set<Promise<void>>()
   private held = 0
-  /** Commands that the next batch may take; fewer after one whose record could not be written. */
+  /** Commands that the next batch may take; fewer after one that could not be written as it was. */
   private nextBatch: number
+  /** Commands that a batch may take beside other writers: half as many after each conflict. */
+  private contested: number
+  /** Blocks that somebody else may have appended, to be taken in between two batches. */
+  private readonly arrived: Arrived[] = []
+  private appendingSinceMs: number | undefined
   private fruitlessConflicts = 0
   private running: Promise<void> | undefined
   private closed: LedgerError | undefined
@@ -108,9 +116,10 @@ export class Writer<Command, Answer> {
 
   constructor(private readonly options: WriterOptions<Command, Answer>) {
     this.maxBatch = options.maxBatch ?? 5_000
-    this.maxBatchBytes = options.maxBatchBytes ?? 1024 * 1024
+    this.maxBatchBytes = options.maxBatchBytes ?? (options.store.keepsAllOrNone ? 1024 * 1024 : ONE_BLOCK_BYTES)
     this.maxWaiting = options.maxWaiting ?? 50_000
     this.nextBatch = this.maxBatch
+    this.contested = this.maxBatch
     this.at = options.position
   }
 
@@ -122,6 +131,32 @@ export class Writer<Command, Answer> {
   /** Commands without an answer. */
   get waiting(): number {
     return this.queue.length + this.held
+  }
+
+  /** How long the store has not answered an append; undefined where none is under way. */
+  get appendingForMs(): number | undefined {
+    return this.appendingSinceMs === undefined ? undefined : this.options.timeKeeper.monotonic() - this.appendingSinceMs
+  }
+
+  /**
+   * Takes in a block of the store, which somebody else may have appended. Blocks are to come in order; what is known
+   * already is passed over. Resolves when the state shows it. Rejects with what ended the writer.
+   */
+  takeIn(block: Block): Promise<void> {
+    return this.arrival(block)
+  }
+
+  /** Takes in everything that others have appended up to now. Rejects with what ended the writer. */
+  refresh(): Promise<void> {
+    return this.arrival(undefined)
+  }
+
+  private arrival(block: Block | undefined): Promise<void> {
+    if (this.dead) return Promise.reject(this.closed)
+    return new Promise((resolve, reject) => {
+      this.arrived.push({ block, resolve, reject })
+      this.running ??= this.run()
+    })
   }
 
   /**
@@ -190,13 +225,14 @@ export class Writer<Command, Answer> {
 
   private async run(): Promise<void> {
     try {
-      while (this.queue.length > 0) {
+      while (this.queue.length > 0 || this.arrived.length > 0) {
         // Requests that have arrived at the same time join the batch.
         await new Promise(setImmediate)
-        await this.writeBatch(this.queue.slice(0, this.nextBatch))
+        await this.takeInArrived()
+        if (this.queue.length > 0) await this.writeBatch(this.queue.slice(0, Math.min(this.nextBatch, this.contested)))
       }
     } catch (error) {
-      this.die(error instanceof LedgerError ? error : brokenInvariant(error))
+      this.die(error)
     } finally {
       this.running = undefined
     }
@@ -211,11 +247,13 @@ export class Writer<Command, Answer> {
     const batch = this.decide(tickets, draft)
     if (batch instanceof Unwritable) return this.dropUnwritable(batch)
     const blocks = batch.builder.blocks()
+    if (!this.fitsStore(blocks, batch.outcomes.length)) return
     if (blocks.length > 0) {
       const startedMs = timeKeeper.monotonic()
       const position = await this.append(blocks)
       if (position === undefined) return this.follow()
       const durationMs = timeKeeper.monotonic() - startedMs
+      this.contested = Math.min(this.maxBatch, this.contested * 2)
       draft.commit(position)
       this.at = position
       onAppend?.({ commands: batch.outcomes.filter(Boolean).length, records: recordsIn(blocks), durationMs })
@@ -226,6 +264,16 @@ export class Writer<Command, Answer> {
     this.nextBatch = this.maxBatch
     // An answer leaves only after its records are durable. A crash between the two costs budget, never privacy.
     this.answerOnceConfirmed(tickets, batch)
+  }
+
+  /**
+   * Where blocks are kept one by one, several of them belong to one command, whose parts mean nothing until the last:
+   * the first ones without the rest would else be decisions that nobody was told.
+   */
+  private fitsStore(blocks: readonly Block[], commands: number): boolean {
+    if (blocks.length <= 1 || commands <= 1 || this.options.store.keepsAllOrNone) return true
+    this.nextBatch = commands - 1
+    return false
   }
 
   /** Takes what is left of a call out of the queue. */
@@ -282,6 +330,7 @@ export class Writer<Command, Answer> {
 
   /** The new head, or undefined where somebody else has appended: then nothing was written. */
   private async append(blocks: readonly Block[]): Promise<Position | undefined> {
+    this.appendingSinceMs = this.options.timeKeeper.monotonic()
     try {
       const position = await this.options.store.append(blocks, this.at)
       const last = positionOf(blocks.at(-1) as Block)
@@ -291,24 +340,45 @@ export class Writer<Command, Answer> {
     } catch (error) {
       if (error instanceof AppendConflict) return undefined
       throw error instanceof LedgerError ? error : appendUncertain(blocks, error)
+    } finally {
+      this.appendingSinceMs = undefined
     }
   }
 
-  /** Takes in what somebody else has appended. */
+  /** Somebody else has appended: takes in what is new, and leaves more of the store to others. */
   private async follow(): Promise<void> {
-    const { store, decider, timeKeeper, epoch } = this.options
     const before = this.at
-    const chain = new ChainCheck(before && { position: before, epoch, at: '' })
-    for await (const block of store.read(before === undefined ? 0 : before.seq + 1)) {
-      chain.add(block)
-      const { state } = chain
-      if (state !== undefined && state.epoch > epoch) throw fenced(epoch, state.epoch)
-      decider.follow(block)
-      this.at = positionOf(block)
-      if (state !== undefined) timeKeeper.follow(state.at)
-    }
+    await this.readOn()
+    this.contested = Math.max(1, Math.ceil(this.contested / 2))
     this.fruitlessConflicts = samePosition(before, this.at) ? this.fruitlessConflicts + 1 : 0
-    if (this.fruitlessConflicts === MOST_FRUITLESS_CONFLICTS) throw disagrees(this.at, await store.head())
+    if (this.fruitlessConflicts === MOST_FRUITLESS_CONFLICTS) throw disagrees(this.at, await this.options.store.head())
+  }
+
+  private async readOn(): Promise<void> {
+    for await (const block of this.options.store.read(this.at === undefined ? 0 : this.at.seq + 1)) this.take(block)
+  }
+
+  private async takeInArrived(): Promise<void> {
+    for (let next = this.arrived[0]; next !== undefined; next = this.arrived[0]) {
+      const { block, resolve } = next
+      const expected = this.at === undefined ? 0 : this.at.block + 1
+      if (block?.number === expected) this.take(block)
+      else if (block === undefined || block.number > expected) await this.readOn()
+      this.arrived.shift()
+      resolve()
+    }
+  }
+
+  /** Evolves the state over the next block. */
+  private take(block: Block): void {
+    const { decider, timeKeeper, epoch } = this.options
+    const chain = new ChainCheck(this.at && { position: this.at, epoch, at: '' })
+    chain.add(block)
+    const { state } = chain
+    if (state !== undefined && state.epoch > epoch) throw fenced(epoch, state.epoch)
+    decider.follow(block)
+    this.at = positionOf(block)
+    if (state !== undefined) timeKeeper.follow(state.at)
   }
 
   private answerOnceConfirmed(tickets: readonly Ticket<Command, Answer>[], batch: Batch<Answer>): void {
@@ -365,11 +435,13 @@ export class Writer<Command, Answer> {
   }
 
   /** Nobody who waits gets an answer, and nothing is ever written again: the start-up gate finds out what was kept. */
-  private die(error: LedgerError): void {
+  die(reason: unknown): void {
     if (this.dead) return
+    const error = reason instanceof LedgerError ? reason : brokenInvariant(reason)
     this.dead = true
     this.closed = error
     for (const { call } of this.queue.splice(0)) call.fail(error)
+    for (const { reject } of this.arrived.splice(0)) reject(error)
     this.options.onFatal(error)
   }
 }
@@ -405,6 +477,13 @@ class Call<Answer> {
   }
 }
 
+/** A block that waits until it is taken in; undefined: whatever is new. */
+interface Arrived {
+  readonly block: Block | undefined
+  readonly resolve: () => void
+  readonly reject: (error: LedgerError) => void
+}
+
 interface Ticket<Command, Answer> {
   readonly command: Command
   readonly call: Call<Answer>
@@ -436,6 +515,9 @@ class Unwritable {
 
 const recordsIn = (blocks: readonly Block[]): number =>
   blocks.reduce((records, { first, last }) => records + last - first + 1, 0)
+
+/** After which a batch takes no further command, so that with one more record it still is one block. */
+const ONE_BLOCK_BYTES = MOST_BLOCK_BYTES - MOST_RECORD_BYTES - 1
 
 /** A store that knows of an append may need a moment until it can be read. */
 const MOST_FRUITLESS_CONFLICTS = 8

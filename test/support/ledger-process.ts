@@ -58,6 +58,7 @@ export class LedgerProcess {
       costs: new SlowCosts(),
       priorAt,
       at: () => timeKeeper.peek(),
+      refresh: () => this.writer.refresh(),
     })
   }
 
