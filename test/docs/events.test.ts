@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
+import { verifiedLines } from '../support/verified.js'
 import { type Example, run } from './example-ledger.js'
 import { runOfTopics } from './example-topics.js'
 import {
@@ -69,6 +70,15 @@ test.each([...TYPES.keys()])('the example of %s is what a run of the program rec
   const example = examples.find(({ record }) => record.type === type)
   expect(example, `the run records no ${type}`).toBeDefined()
   expect(exampleProblem('events.md', type, 'json', pretty(example?.record.data))).toBeUndefined()
+})
+
+test.each([
+  ['spends and policies', run],
+  ['topics', runOfTopics],
+])('the log with the examples of %s verifies: it is as the program writes it', async (_, makeRun) => {
+  const { examples } = await makeRun()
+  const { fault } = verifiedLines(Buffer.concat(examples.flatMap(({ bytes }) => [bytes, Buffer.from('\n')])))
+  expect(fault, fault?.message).toBeUndefined()
 })
 
 test('every example in the catalogue is JSON', () => {

@@ -32,7 +32,7 @@ export const runOfTopics = async (): Promise<Run> => {
   await quarantine(run, 1050)
   const [first, second] = await run.seqsOf('MessageQuarantined')
   const found = { kind: 'report', actor: operator, quarantined: first ?? 0 } as const
-  await run.submitAs({ ...(await requestOf({ id: 'export-9', unit: 'u-17', ...gaussian })), ...found }, http)
+  await run.submitAs({ ...(await requestOf({ id: 'export-9', unit: 'u-17', ...gaussian }, 'report')), ...found }, http)
   const reason = 'a test message of the team that runs the brokers'
   await run.submitAs({ kind: 'propose-dismissal', actor: operator, quarantined: second ?? 0, reason }, http)
   await run.submitAs({ kind: 'approve-dismissal', actor: approver, quarantined: second ?? 0 }, http)
@@ -56,8 +56,8 @@ const digestOf = (offset: number): string => createHash('sha256').update(`messag
 
 type SpendCommand = Omit<Extract<Command, { readonly kind: 'spend' }>, 'cause'>
 
-const requestOf = async (wire: JsonObject): Promise<SpendCommand> => {
-  const request = parseRequest('spend', wire, emitter.source)
+const requestOf = async (wire: JsonObject, kind: 'spend' | 'report' = 'spend'): Promise<SpendCommand> => {
+  const request = parseRequest(kind, wire, emitter.source)
   const costs = await new CostsNow().costs(request.release, policy('1').and)
   return { kind: 'spend', actor: { ...emitter, token: '' }, request: { ...request, costs } }
 }

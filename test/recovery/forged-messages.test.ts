@@ -325,5 +325,7 @@ test('a permit before all lost decisions are charged is found', async () => {
     for (const one of [charge, permit]) delete one.data.after
     records.push(charge)
   })
-  expect(verifiedLines(bytes).fault).toMatchObject({ code: 'UNDECIDED_NOT_CHARGED' })
+  const { fault } = verifiedLines(bytes)
+  expect(fault).toMatchObject({ code: 'UNDECIDED_NOT_CHARGED' })
+  expect(fault?.message).toContain('decided too early')
 })

@@ -124,7 +124,7 @@ test('an older copy whose journal was emptied or made anew is refused', async ()
 
 /** The journal, and what decisions would say of it, are made anew. */
 const loseJournalAndDecisions = async (stage: Stage): Promise<void> => {
-  for (const name of ['journal', 'decisions']) await deleteTopic(stage.broker, stage.clients.topic(name))
+  for (const name of ['journal', 'decisions'] as const) await deleteTopic(stage.broker, stage.clients.topic(name))
   await stage.makeTopics()
 }
 
