@@ -18,7 +18,7 @@ import { read } from './read.js'
 const HTTP2 = {
   'grpc.max_concurrent_streams': 100,
   'grpc-node.flow_control_window': 786_432,
-  'grpc.max_receive_message_length': 17_824_768,
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
 }
 
 const main = (): void => {
