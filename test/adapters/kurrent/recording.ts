@@ -26,6 +26,7 @@ interface Shortened {
 
 interface Recording {
   readonly server: string
+  readonly http2: { readonly serverSettings: Readonly<Record<string, unknown>> }
   readonly entries: readonly Exchange[]
 }
 

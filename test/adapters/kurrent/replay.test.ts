@@ -1,4 +1,5 @@
-import { connect } from 'node:http2'
+import { once } from 'node:events'
+import { connect, type Settings } from 'node:http2'
 import { ANY, binaryEvent, EventStoreDBClient, NO_STREAM } from '@eventstore/db-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { KurrentDouble } from '../../support/kurrent/kurrent-double.js'
@@ -35,6 +36,14 @@ test('48 of the 51 recorded exchanges are replayed', () => {
   expect(RECORDING.entries).toHaveLength(51)
   expect(covered).toHaveLength(48)
   expect(Object.values(NOT_COVERED).every((reason) => reason.length > 0)).toBe(true)
+})
+
+test('a connection takes a hundred calls at once, as with the real server', async () => {
+  const session = connect(`http://127.0.0.1:${double.port}`)
+  const [settings] = (await once(session, 'remoteSettings')) as [Settings]
+  session.destroy()
+  expect(settings.maxConcurrentStreams).toBe(100)
+  expect(RECORDING.http2.serverSettings).toMatchObject({ maxConcurrentStreams: 100 })
 })
 
 /** What happened between the exchanges and was not recorded: first what stands before one, then what happens during it. */

@@ -61,6 +61,10 @@ export class EventFile {
     return { metadata: bytes.subarray(0, metadataLength), data: bytes.subarray(metadataLength) }
   }
 
+  close(): void {
+    this.frames.close()
+  }
+
   private enqueue(act: () => Outcome): Promise<Outcome> {
     if (this.waiting.length === 0) setImmediate(() => this.work())
     return new Promise((answer, fail) => this.waiting.push({ act, answer, fail }))

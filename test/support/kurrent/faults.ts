@@ -30,8 +30,14 @@ export class Conduct {
   /** Forgets what it was told before. */
   follow(faults: Faults): void {
     this.now = faults
+    if (faults.hold) {
+      this.holding ??= new Promise((resolve) => {
+        this.released = resolve
+      })
+      return
+    }
     this.released()
-    this.holding = faults.hold ? new Promise((resolve) => (this.released = resolve)) : undefined
+    this.holding = undefined
   }
 
   get refuses(): boolean {

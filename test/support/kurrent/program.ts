@@ -17,7 +17,6 @@ import { read } from './read.js'
 /** As the real server sets them. */
 const HTTP2 = {
   'grpc.max_concurrent_streams': 100,
-  'grpc-node.flow_control_window': 786_432,
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
 }
 
