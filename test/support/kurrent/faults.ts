@@ -10,7 +10,7 @@ export interface Faults {
   readonly hold: boolean
   /** "Server Is Not Ready" is the answer to everything, as while a server starts. */
   readonly refuse: boolean
-  /** Each answer comes so many milliseconds late, in the same order. */
+  /** Each answer to an append comes so many milliseconds late, in the same order. */
   readonly delayMs: number
   /** Reads that must go to the leader are sent to this one. */
   readonly leader: { readonly address: string; readonly port: number } | undefined
