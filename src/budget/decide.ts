@@ -1,7 +1,7 @@
 import { unreachable } from '../ledger/errors.js'
 import { unauthorised } from './authority.js'
 import type { Command } from './commands.js'
-import { type DecisionContext, record, type Verdict } from './context.js'
+import { type DecisionContext, record, reject, type Verdict } from './context.js'
 import { decidedInvalid, decideInvalid, decideOffsets, decideQuarantine, isPassed } from './decide-message.js'
 import { decideHalt, decideResume, decideToken } from './decide-operations.js'
 import { decideApproval, decidePolicy, decideRemoval } from './decide-policy.js'
@@ -69,7 +69,9 @@ const decideOpen = (state: Draft, command: Command, context: DecisionContext): V
     case 'expire':
       return decideExpiry(state, context)
     case 'open-ledger':
-      return record({ type: 'LedgerOpened', data: opening(command.ledger) })
+      return state.registry.ledger === ''
+        ? record({ type: 'LedgerOpened', data: opening(command.ledger) })
+        : reject('FORBIDDEN', `ledger ${state.registry.ledger} is open already`)
     default:
       return unreachable(command)
   }

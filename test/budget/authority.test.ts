@@ -209,3 +209,13 @@ test('the ledger itself makes the first two tokens, an operator and an approver,
   expect(codeOf(ledger.submit({ ...asked, created: created('approver') }))).toBe('recorded')
   expect(codeOf(ledger.submit({ ...asked, created: { ...created('operator'), token: 'third' } }))).toBe('FORBIDDEN')
 })
+
+test('a ledger is opened once, whoever asks again', () => {
+  const ledger = new TestLedger([])
+  const asked = { kind: 'open-ledger', actor: system, cause: { kind: 'system' } } as const
+  expect(codeOf(ledger.submit({ ...asked, ledger: 'l' }))).toBe('recorded')
+  expect(ledger.submit({ ...asked, ledger: 'another' })).toMatchObject({
+    code: 'FORBIDDEN',
+    detail: expect.stringContaining('ledger l is open'),
+  })
+})
