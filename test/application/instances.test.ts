@@ -104,3 +104,32 @@ test('three processes on one store keep every cap, give one answer to one id, an
 }, 60_000)
 
 const receiptOf = (outcome: Outcome) => (outcome.kind === 'answered' ? outcome.receipt : outcome)
+
+test('a process that starts while others write stands at a head, and goes on from there', async () => {
+  const store = new PiecewiseStore()
+  const [one] = (await processesOn(store, 1)) as [LedgerProcess]
+  /** Every look at the head comes just before somebody else appends. */
+  class Busy extends PiecewiseStore {
+    override async head() {
+      const head = await store.head()
+      await one.ledger.request('spend', narrow(`busy-${head?.seq}`, 'u', '0.01'), trainer, cause)
+      return head
+    }
+    override read(fromSeq: number) {
+      return store.read(fromSeq)
+    }
+  }
+  const late = await LedgerProcess.open(new Busy())
+  expect(late.writer.position?.seq).toBeLessThan((await store.head())?.seq ?? 0)
+  await late.writer.refresh()
+  expect(late.writer.position).toEqual(await store.head())
+})
+
+test('a head that its own blocks are ahead of is a damaged one', async () => {
+  const store = new PiecewiseStore()
+  const [one] = (await processesOn(store, 1)) as [LedgerProcess]
+  const before = await store.head()
+  await one.ledger.request('spend', narrow('1', 'u'), trainer, cause)
+  store.head = async () => before
+  await expect(LedgerProcess.open(store)).rejects.toMatchObject({ code: 'HEAD_MISMATCH' })
+})
