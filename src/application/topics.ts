@@ -8,7 +8,7 @@ export interface PartitionView {
   readonly next: bigint
   /** That the topic's next message gets, when last seen. */
   readonly high: bigint
-  readonly standing: 'checking' | 'running' | 'waiting' | 'lost'
+  readonly standing: 'checking' | 'running' | 'waiting' | 'lost' | 'elsewhere'
   /** Why it does not run; of a lost range also its first and last offset. */
   readonly why?: { readonly code: string; readonly detail: string; readonly from?: bigint; readonly to?: bigint }
 }

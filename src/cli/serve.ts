@@ -46,11 +46,12 @@ const topicsOf = (service: Service, clients: KafkaClients, gate: StartGate, io: 
     service,
     clients,
     standing: () => gate.standing(service.ledgerId, service.store),
+    compared: () => gate.compared,
     onFatal: (error) => end(error, io),
     log: (line) => io.stderr.write(`${line}\n`),
   })
   service.alsoReady(() => [...gate.readiness(), ...edge.readiness()])
-  service.refuseBy(() => gate.refusal())
+  service.refuseBy(() => gate.refusal() ?? edge.refusal())
   if (clients.settings.acknowledge === 'journal') service.confirmBy((position) => edge.confirm(position))
   return edge
 }

@@ -35,7 +35,7 @@ const observePartitions = (topics: Topics, registers: Registry[]): void => {
   })
   new Gauge({
     name: 'epsilon_topic_running',
-    help: '1 where a partition is consumed, 0 where it waits or lacks messages.',
+    help: '1 where a partition is consumed, 0 where it waits, lacks messages, or is elsewhere.',
     labelNames: ['partition'],
     registers,
     collect() {

@@ -49,6 +49,10 @@ const LONGEST_AHEAD_MS = 10_000
  */
 export class SpendConsumer {
   #owned = new Map<number, OwnedPartition>()
+  /** What the topic has, when last seen. */
+  #ends: ReadonlyMap<number, Ends> = new Map()
+  /** The partitions that another member had when that was logged last. */
+  #saidElsewhere = ''
   /** Goes up with every join: what an older one has begun is over. */
   #generation = 0
   #ticker: NodeJS.Timeout | undefined
@@ -97,6 +101,14 @@ export class SpendConsumer {
   /** The partitions that this member has and takes, in order. */
   partitions(): readonly OwnedPartition[] {
     return [...this.#owned.values()].sort((one, other) => one.number - other.number)
+  }
+
+  /** Partitions that this ledger is told to take, and that another member of its group has, with their ends. */
+  elsewhere(): readonly (readonly [partition: number, ends: Ends])[] {
+    if (!this.#joined) return []
+    return [...this.#ends]
+      .filter(([partition]) => this.parts.takes(partition) && !this.#owned.has(partition))
+      .sort(([one], [other]) => one - other)
   }
 
   /** Must not await: a seek is right only in the turn of the join. */
@@ -215,6 +227,8 @@ export class SpendConsumer {
     if (unchecked.length === 0 && now - this.#endsAt < ENDS_EVERY_MS) return
     const ends = await this.parts.ends()
     this.#endsAt = now
+    this.#ends = ends
+    this.#sayElsewhere()
     for (const owned of this.#owned.values()) owned.high = ends.get(owned.number)?.high ?? owned.high
     for (const owned of unchecked) {
       const loss = await this.#lossOf(owned, ends.get(owned.number))
@@ -222,6 +236,15 @@ export class SpendConsumer {
       if (loss !== undefined) this.#lose(owned, loss)
       else this.#quietly(() => this.#run(owned))
     }
+  }
+
+  #sayElsewhere(): void {
+    const elsewhere = this.elsewhere().map(([partition]) => partition)
+    const said = elsewhere.join(', ')
+    if (said === this.#saidElsewhere) return
+    this.#saidElsewhere = said
+    const what = said === '' ? 'no partition any more' : `partitions ${said}, which are not read here`
+    this.parts.log(`${this.parts.topic}: another member of this group has ${what}`)
   }
 
   #anew(partition: number): OwnedPartition {

@@ -18,6 +18,10 @@ export interface DecisionsParts {
   readonly producer: SteadyProducer
   /** `seq` of the last record whose decision, and all before it, are known to be on the topic; -1 for none. */
   readonly after: number
+  /** The same, as the ledger itself has recorded it. */
+  readonly noted: number
+  /** Has the ledger record that every decision up to record `seq` was acknowledged: messages of a topic do not last. */
+  readonly note: (seq: number) => void
   /** Resolves once the journal has a record. */
   readonly journalHas: (seq: number) => Promise<void>
   /** Undefined for a record that answers no request. */
@@ -42,7 +46,7 @@ interface Item {
  *
  * Each message says in its header `head` up to which record every decision had been acknowledged before it was sent. So the
  * newest one on the topic says where to go on: what may lie beyond is a single send, whose partitions are not acknowledged
- * together.
+ * together. Where the topic has none any more, the log itself says, as of its last note.
  */
 export class DecisionsPublisher {
   readonly #parts: DecisionsParts
@@ -52,11 +56,13 @@ export class DecisionsPublisher {
   /** Those who wait for a repeat. */
   readonly #pending = new Set<(error: LedgerError) => void>()
   #sent = 0
+  #noted: number
   #publishing: Promise<unknown> = Promise.resolve()
 
   constructor(parts: DecisionsParts) {
     this.#parts = parts
     this.#reached = new Reached(parts.after)
+    this.#noted = parts.noted
   }
 
   start(): void {
@@ -159,7 +165,16 @@ export class DecisionsPublisher {
         this.#reached.reach(upTo)
         sent?.()
       }
+      this.#note()
     }
+  }
+
+  /** Seldom, and only where decisions have gone out: nothing is recorded while nothing happens. */
+  #note(): void {
+    const { position } = this.#reached
+    if (position - this.#noted < NOTE_EVERY) return
+    this.#noted = position
+    this.#parts.note(position)
   }
 
   async #read(seq: number): Promise<OutgoingMessage | undefined> {
@@ -214,6 +229,8 @@ export class DecisionsPublisher {
 }
 
 const SEND_BYTES = 1024 * 1024
+/** Records; so many decisions at most go out again where the topic has none of the ledger any more. */
+const NOTE_EVERY = 10_000
 /** What a message has beside its value, roughly. */
 const ENVELOPE_BYTES = 512
 

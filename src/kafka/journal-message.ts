@@ -2,7 +2,7 @@ import { type Block, MOST_BLOCK_BYTES, recordsOf } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
 import { decodeRecord, type Leaf, type LedgerRecord, leafHash } from '../ledger/record.js'
 import { headerText, quoted } from './carried-event.js'
-import type { OutgoingMessage, ReceivedMessage } from './wire-message.js'
+import { headerValues, type OutgoingMessage, type ReceivedMessage } from './wire-message.js'
 
 /** One block of a ledger as the journal has it. */
 export interface JournalBlock {
@@ -64,6 +64,18 @@ export const journalBlock = (message: ReceivedMessage): JournalBlock => {
   const damage = damageOf(read)
   if (damage === undefined) return read
   throw new JournalFault('JOURNAL_BLOCK_DAMAGED', offset, damage)
+}
+
+/**
+ * What a message of the journal is to one ledger, by its header `ledger`: its own block, another ledger's, or a stray message that is no
+ * ledger's. Of the others nothing more is read: whatever is wrong with them, nothing of this ledger is missing.
+ *
+ * @throws JournalFault for a message that says that it is this ledger's, and is no whole block.
+ */
+export const journalBlockOf = (message: ReceivedMessage, ledger: string): JournalBlock | 'other' | 'stray' => {
+  const owners = headerValues(message, 'ledger').flatMap((value) => (value === null ? [] : [String(value)]))
+  if (owners.includes(ledger)) return journalBlock(message)
+  return owners.length === 0 ? 'stray' : 'other'
 }
 
 /** The headers of a journal message, each of which has to be there once and of its form. */

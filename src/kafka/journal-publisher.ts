@@ -7,7 +7,7 @@ import { fenced } from '../recovery/journal-fault.js'
 import { JournalLine } from '../recovery/journal-line.js'
 import type { Standing } from '../recovery/start-check.js'
 import { BoundedQueue } from './bounded-queue.js'
-import { type JournalBlock, JournalFault, journalBlock, journalMessage } from './journal-message.js'
+import { JournalFault, journalBlockOf, journalMessage } from './journal-message.js'
 import { pause } from './pause.js'
 import { Reached } from './reached.js'
 import type { SteadyProducer } from './steady-producer.js'
@@ -140,9 +140,10 @@ export class JournalPublisher {
 
   async #requireNoOther(message: KafkaMessage): Promise<void> {
     const { ledger, store, topic, log } = this.#parts
-    const theirs = blockIn(message)
+    const theirs = blockIn(message, ledger)
+    if (theirs === 'other') return
+    if (theirs === 'stray') return log(`${topic}: message ${message.offset} is no ledger's, and was passed`)
     if (theirs instanceof JournalFault) return log(`${topic}: ${theirs.message}`)
-    if (theirs.ledger !== ledger) return
     const { epoch, block } = theirs
     const ours = await store.blockOf(block.last)
     if (ours?.number === block.number && ours.leaf === block.leaf) return this.#advance(block)
@@ -183,9 +184,9 @@ const NOTHING: Position = { block: -1, seq: -1, leaf: GENESIS_PREV }
 const SEND_BYTES = 1024 * 1024
 const READ_AGAIN_MS = 1_000
 
-const blockIn = (message: KafkaMessage): JournalBlock | JournalFault => {
+const blockIn = (message: KafkaMessage, ledger: string): ReturnType<typeof journalBlockOf> | JournalFault => {
   try {
-    return journalBlock(message)
+    return journalBlockOf(message, ledger)
   } catch (error) {
     if (error instanceof JournalFault) return error
     throw error

@@ -14,6 +14,7 @@ import { deadLetterMessage } from './dead-letter-message.js'
 import { decisionMessage } from './decision-message.js'
 import { DecisionsPublisher } from './decisions-publisher.js'
 import { decisionsTail } from './decisions-tail.js'
+import { type Lag, lagReason, lagRefusal } from './journal-lag.js'
 import { JOURNAL_PARTITION, JournalPublisher } from './journal-publisher.js'
 import { kafkaError } from './kafka-error.js'
 import { ingestOf, REQUESTS } from './message.js'
@@ -33,6 +34,8 @@ export interface EdgeParts {
   readonly clients: KafkaClients
   /** How far the journal has the log; rejects where the two do not fit, or cannot be compared now (`retry` is `now`). */
   readonly standing: () => Promise<Standing>
+  /** The same, as far as it is known; nothing is decided before it is. */
+  readonly compared: () => Standing | undefined
   /** The process has to end. */
   readonly onFatal: (error: LedgerError) => void
   readonly log: (line: string) => void
@@ -114,7 +117,10 @@ export class KafkaEdge extends Topics {
   }
 
   partitions(): readonly PartitionView[] {
-    return this.#running?.consumer.partitions().map((owned) => this.#viewOf(owned)) ?? []
+    const consumer = this.#running?.consumer
+    if (consumer === undefined) return []
+    const elsewhere = consumer.elsewhere().map(([partition, { high }]) => this.#viewElsewhere(partition, high))
+    return [...consumer.partitions().map((owned) => this.#viewOf(owned)), ...elsewhere]
   }
 
   counts(): MessageCounts {
@@ -127,13 +133,37 @@ export class KafkaEdge extends Topics {
 
   /** Why not everything that comes by topics can be decided and published now. */
   readiness(): readonly NotReady[] {
+    const behind = lagReason(this.#lag())
+    return [...(behind === undefined ? [] : [behind]), ...this.#readiness()]
+  }
+
+  /** Why nothing may be decided now: a restored copy would give numbers out twice. */
+  refusal(): LedgerError | undefined {
+    return lagRefusal(this.#lag())
+  }
+
+  #lag(): Lag {
+    const journalled = this.#journal?.position() ?? this.parts.compared()?.journalled?.seq ?? -1
+    return { head: this.parts.service.position().seq, journalled }
+  }
+
+  #readiness(): readonly NotReady[] {
     if (this.#running === undefined) return [reasonOf(this.#trouble ?? connecting())]
     const { consumer, journal, decisions, deadLetters } = this.#running
     const troubles = [journal, decisions, deadLetters].flatMap(({ trouble }) => trouble ?? [])
     if (consumer.trouble !== undefined) troubles.push(kafkaError(consumer.trouble, 'looking at the spends'))
     if (!consumer.joined) troubles.push(connecting())
     const reasons = new Map(troubles.map((trouble) => [trouble.code, reasonOf(trouble)]))
-    return [...reasons.values(), ...consumer.partitions().flatMap((owned) => this.#stopped(owned))]
+    const stopped = consumer.partitions().flatMap((owned) => this.#stopped(owned))
+    return [...reasons.values(), ...stopped, ...this.#withoutPartitions(consumer)]
+  }
+
+  /** Where others have some of the partitions, the rest goes on, and `GET /v1/topics` says so; where they have all, nothing does. */
+  #withoutPartitions(consumer: SpendConsumer): readonly NotReady[] {
+    const elsewhere = consumer.elsewhere()
+    if (elsewhere.length === 0 || consumer.partitions().length > 0) return []
+    const named = elsewhere.map(([partition]) => partition).join(', ')
+    return [{ code: ELSEWHERE, detail: `${this.parts.clients.topic('spends')} partitions ${named}: ${NOT_READ}` }]
   }
 
   #stopped({ number, standing }: OwnedPartition): readonly NotReady[] {
@@ -225,13 +255,28 @@ export class KafkaEdge extends Topics {
     }
   }
 
+  /** The topic forgets after a time, and the log does not. What counts here are records, not messages. */
+  async #noteDecisions(topic: string, seq: number): Promise<void> {
+    try {
+      const next = BigInt(seq) + 1n
+      await this.parts.service.ledger.recordOffsets([{ topic, partition: DECISIONS, next, digest: null }])
+    } catch (error) {
+      // Some more go out once more, where it ever comes to that.
+      if (!(error instanceof LedgerError)) throw error
+    }
+  }
+
   #open(journal: JournalPublisher, decidedUpTo: number): Running {
     const { service, clients, onFatal } = this.parts
+    const topic = clients.topic('decisions')
+    const noted = Number(service.state.offset(topic, DECISIONS)?.next ?? 0n) - 1
     const decisions = new DecisionsPublisher({
       store: service.store,
-      topic: clients.topic('decisions'),
+      topic,
       producer: this.#producer(),
-      after: decidedUpTo,
+      after: Math.max(decidedUpTo, noted),
+      noted,
+      note: (seq) => void this.#noteDecisions(topic, seq),
       journalHas: (seq) => journal.reached(seq),
       messageOf: (decision, sending) => decisionMessage(decision, service.state.registry, sending),
       openedBy: (source, id) => service.ledger.answered(source, id),
@@ -283,6 +328,12 @@ export class KafkaEdge extends Topics {
     return new SteadyProducer({ open: () => openSender(this.parts.clients), now: () => performance.now() })
   }
 
+  #viewElsewhere(partition: number, high: bigint): PartitionView {
+    const topic = this.parts.clients.topic('spends')
+    const next = this.parts.service.state.offset(topic, partition)?.next ?? 0n
+    return { topic, partition, next, high, standing: 'elsewhere', why: { code: ELSEWHERE, detail: NOT_READ } }
+  }
+
   #viewOf({ number, standing, high }: OwnedPartition): PartitionView {
     const topic = this.parts.clients.topic('spends')
     const next = this.parts.service.state.offset(topic, number)?.next ?? 0n
@@ -291,6 +342,12 @@ export class KafkaEdge extends Topics {
     return standing.kind === 'lost' ? { ...view, why: standing.loss } : view
   }
 }
+
+const ELSEWHERE = 'PARTITIONS_ELSEWHERE'
+const NOT_READ = "held by another member of this ledger's own group, and not read here: find out who joined it"
+
+/** All partitions of decisions are one line of records: it stands under this number in the log. */
+const DECISIONS = 0
 
 /** A value that is there later, for those who ask before. */
 class Begun<Value> {

@@ -2,7 +2,7 @@ import { type Block } from '../ledger/block.js'
 import { Journal, type JournalEntry, type PartitionEnd, type TopicEnds, Topics } from '../recovery/journal.js'
 import type { KafkaClients } from './client.js'
 import { decisionsTail } from './decisions-tail.js'
-import { journalBlock, journalMessage } from './journal-message.js'
+import { journalBlockOf, journalMessage } from './journal-message.js'
 import { JOURNAL_PARTITION } from './journal-publisher.js'
 import { openSender } from './sender.js'
 import { SteadyProducer } from './steady-producer.js'
@@ -14,6 +14,7 @@ export class KafkaTopics extends Topics {
 
   constructor(
     private readonly clients: KafkaClients,
+    private readonly log: (line: string) => void,
     private readonly signal?: AbortSignal,
   ) {
     super()
@@ -21,7 +22,7 @@ export class KafkaTopics extends Topics {
   }
 
   journal(ledger: string): Journal {
-    return new KafkaJournal(this.clients, ledger, this.signal)
+    return new KafkaJournal(this.clients, ledger, this.log, this.signal)
   }
 
   async decidedUpTo(ledger: string): Promise<number | undefined> {
@@ -48,6 +49,7 @@ class KafkaJournal extends Journal {
   constructor(
     private readonly clients: KafkaClients,
     private readonly ledger: string,
+    private readonly log: (line: string) => void,
     private readonly signal: AbortSignal | undefined,
   ) {
     super()
@@ -61,6 +63,7 @@ class KafkaJournal extends Journal {
   }
 
   async read(from: bigint, to: bigint, take: (entry: JournalEntry) => Promise<void> | void): Promise<void> {
+    const strays = { count: 0, first: '', last: '' }
     await readRange({
       clients: this.clients,
       topic: this.#topic,
@@ -68,10 +71,15 @@ class KafkaJournal extends Journal {
       ...EVERYTHING,
       ...(this.signal === undefined ? {} : { signal: this.signal }),
       take: (message) => {
-        const { ledger, epoch, block } = journalBlock(message)
-        return ledger === this.ledger ? take({ offset: BigInt(message.offset), epoch, block }) : undefined
+        const found = journalBlockOf(message, this.ledger)
+        if (found === 'stray') {
+          if (strays.count++ === 0) strays.first = message.offset
+          strays.last = message.offset
+        }
+        return typeof found === 'string' ? undefined : take({ offset: BigInt(message.offset), ...found })
       },
     })
+    if (strays.count > 0) this.log(straysText(this.#topic, strays))
   }
 
   async append(block: Block): Promise<void> {
@@ -84,3 +92,14 @@ class KafkaJournal extends Journal {
     }
   }
 }
+
+interface Strays {
+  readonly count: number
+  /** Offsets. */
+  readonly first: string
+  readonly last: string
+}
+
+/** Somebody else writes to the journal, and should not be able to. */
+const straysText = (topic: string, { count, first, last }: Strays): string =>
+  `${topic}: ${count} messages from offset ${first} to ${last} are no ledger's, and were passed; only ledgers should be able to write there`

@@ -36,7 +36,7 @@ export class StartGate {
     private readonly clients: KafkaClients,
     private readonly log: (line: string) => void,
   ) {
-    this.#topics = new KafkaTopics(clients)
+    this.#topics = new KafkaTopics(clients, log)
   }
 
   /** Before the log is read into a state. `ledger` is undefined for a new one, which has no journal yet. */
@@ -70,6 +70,11 @@ export class StartGate {
     if (this.#known !== undefined) requireKnownJournal(standing, this.#known)
     this.#standing = standing
     return standing
+  }
+
+  /** What {@link standing} gives, once it is known. */
+  get compared(): Standing | undefined {
+    return this.#standing
   }
 
   /** Why nothing may be decided yet. */

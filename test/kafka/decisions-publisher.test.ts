@@ -42,6 +42,8 @@ class Bench {
   readonly topic = new MemoryTopic('epsilon.decisions', 3)
   readonly journal = new Reached(-1)
   readonly fatal: LedgerError[] = []
+  /** What the ledger was asked to record. */
+  readonly notes: number[] = []
   head: Position | undefined
   patienceMs = 2
 
@@ -58,6 +60,8 @@ class Bench {
       topic: this.topic.name,
       producer: new SteadyProducer({ open, now: () => performance.now(), attemptMs: this.patienceMs, pauseMs: 0 }),
       after: -1,
+      noted: -1,
+      note: (seq) => this.notes.push(seq),
       journalHas: (seq) => this.journal.at(seq),
       messageOf: (decision, { repeat }) => plainMessage(decision, repeat),
       openedBy: async () => undefined,
@@ -99,6 +103,36 @@ test('every decision goes out once, in the order of its unit', async () => {
   }
   expect(publisher.sent).toBe(17)
   await publisher.stop()
+})
+
+test('now and then the ledger notes how far decisions have gone out, and never further', async () => {
+  const bench = new Bench()
+  bench.patienceMs = 10_000
+  const acknowledged: number[] = []
+  const publisher = bench.publish({
+    note: (seq) => {
+      bench.notes.push(seq)
+      acknowledged.push(bench.messages().filter(({ value }) => Number(value) <= seq).length)
+    },
+  })
+  const blocks = blocksOf(...Array.from({ length: 25 }, () => 1_000))
+  for (const block of blocks) await bench.append([block])
+  await publisher.reached(24_999)
+  await publisher.stop()
+  expect(bench.notes).toHaveLength(2)
+  expect(acknowledged).toEqual(bench.notes.map((seq) => Math.floor(seq / 2) + 1))
+  // Nothing but the log knows of them any more.
+  const emptied = new Bench()
+  emptied.patienceMs = 10_000
+  await emptied.append(blocks)
+  const noted = bench.notes.at(-1) ?? -1
+  const next = emptied.publish({ after: noted, noted })
+  await next.reached(24_999)
+  await next.stop()
+  const again = emptied.messages().map(({ value }) => Number(value))
+  expect(Math.min(...again)).toBeGreaterThan(noted)
+  expect(new Set([...again, ...decided(noted)])).toEqual(new Set(decided(24_999)))
+  expect(emptied.notes).toEqual([])
 })
 
 test('through any outage and any restarts every decision arrives, first times in order, from what the topic itself says', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
-import { JournalFault, journalBlock, journalMessage } from '../../src/kafka/journal-message.js'
+import { JournalFault, journalBlock, journalBlockOf, journalMessage } from '../../src/kafka/journal-message.js'
 import type { ReceivedMessage } from '../../src/kafka/wire-message.js'
 import { type Block, BlockBuilder, MOST_BLOCK_BYTES } from '../../src/ledger/block.js'
 import { ChainCheck } from '../../src/ledger/chain.js'
@@ -89,6 +89,32 @@ test.each(['ledger', 'block', 'first', 'last', 'epoch', 'leaf'])(
     expect(codeOf({ ...stored, headers: [...stored.headers, [name, Buffer.from('1')]] })).toBe('NOT_JOURNAL')
   },
 )
+
+const belongsTo = (stored: Stored, ledger = LEDGER): unknown => {
+  try {
+    const found = journalBlockOf(received(stored), ledger)
+    return typeof found === 'string' ? found : found.ledger
+  } catch (error) {
+    return error instanceof JournalFault ? error.code : error
+  }
+}
+
+test('whatever is wrong with a message that is not of this ledger, it is passed', () => {
+  expect(belongsTo(middle())).toBe(LEDGER)
+  expect(belongsTo(middle(), 'another')).toBe('other')
+  expect(belongsTo({ ...middle(), value: null }, 'another')).toBe('other')
+  expect(belongsTo({ key: null, value: Buffer.from('hello'), headers: [] })).toBe('stray')
+  expect(belongsTo(changed('ledger', undefined))).toBe('stray')
+  expect(belongsTo(changed('ledger', null))).toBe('stray')
+})
+
+test('a message that says that it is of this ledger has to be whole', () => {
+  expect(belongsTo({ ...middle(), value: null })).toBe('NOT_JOURNAL')
+  expect(belongsTo(changed('first', '0'))).toBe('JOURNAL_BLOCK_DAMAGED')
+  const named = Buffer.from('ledger')
+  const twice = { ...middle(), headers: [['ledger', named], ...middle().headers] as Stored['headers'] }
+  expect(belongsTo(twice)).toBe('NOT_JOURNAL')
+})
 
 test.each([
   ['block', '-1'],

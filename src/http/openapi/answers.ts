@@ -281,7 +281,7 @@ export const ANSWER_SCHEMAS: Readonly<Record<string, Schema>> = {
           next: ref('Offset'),
           high: ref('Offset'),
           lag: { type: 'string' },
-          standing: { enum: ['checking', 'running', 'waiting', 'lost'] },
+          standing: { enum: ['checking', 'running', 'waiting', 'lost', 'elsewhere'] },
           why: object({ code: ANY_NAME, detail: { type: 'string' }, from: ref('Offset'), to: ref('Offset') }, [
             'from',
             'to',

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer } from 'kafkajs'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test } from 'vitest'
+import { ends } from '../../../src/kafka/tail.js'
 import { KafkaBroker } from '../../support/kafka-broker.js'
 import { withServer } from '../with-server.js'
 import { emit, PRICE, Stage, type StoredRecord, spendOf } from './stage.js'
@@ -20,6 +21,8 @@ const open = async (options: Parameters<typeof Stage.open>[1] = {}): Promise<Sta
 }
 
 interface TopicsBody {
+  readonly published: { readonly journal: number; readonly decisions: number }
+  readonly position: { readonly seq: number }
   readonly group: string
   readonly partitions: readonly {
     readonly partition: number
@@ -122,6 +125,70 @@ const disturb = async (stage: Stage, groupId: string): Promise<void> => {
   await consumer.disconnect()
 }
 
+/** Joins the group as a member that is given partitions first, until the end of the test. */
+const intrude = async (stage: Stage): Promise<void> => {
+  const { group: groupId } = await topicsOf(stage)
+  const consumer = stage.broker.client({ clientId: 'a' }).consumer({ groupId, maxWaitTimeInMs: 100 })
+  onTestFinished(() => consumer.disconnect())
+  await consumer.connect()
+  await consumer.subscribe({ topic: stage.clients.topic('spends') })
+  await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async () => {} })
+}
+
+test('a partition that another member of the group has is named, and the rest goes on', async () => {
+  const stage = await open({ partitions: 2 })
+  await intrude(stage)
+  await until(async () => {
+    const standings = (await topicsOf(stage)).partitions.map(({ standing }) => standing)
+    return standings.join() === 'running,elsewhere' ? true : undefined
+  }, 'a partition elsewhere')
+  await emit(stage, spends(100))
+  const operator = await stage.service.as('operator')
+  await until(async () => ((await operator.get('/health/ready')).status === 200 ? true : undefined), 'readiness')
+  await until(async () => ((await stage.decisions()) > 0 ? true : undefined), 'decisions of the other partition')
+  const { partitions } = await topicsOf(stage)
+  expect(partitions.at(-1)?.why?.code).toBe('PARTITIONS_ELSEWHERE')
+  expect(stage.service.output).toMatch(/another member of this group has partitions \d,/)
+})
+
+test('a ledger whose every partition is elsewhere is not ready', async () => {
+  const stage = await open({ partitions: 1 })
+  await intrude(stage)
+  const operator = await stage.service.as('operator')
+  const ready = await until(async () => {
+    const reply = await operator.get('/health/ready')
+    return reply.text.includes('PARTITIONS_ELSEWHERE') ? reply : undefined
+  }, 'the reason')
+  expect([ready.status, ready.text]).toEqual([503, expect.stringContaining('partitions 0: held by another member')])
+})
+
+test('where every decision has expired, a start sends the last of them again, and not all', async () => {
+  const stage = await open({ epsilon: '10' })
+  await emit(stage, spends(12_000))
+  await stage.decided(12_000)
+  const decisions = stage.clients.topic('decisions')
+  const published = async (): Promise<number | undefined> => {
+    const { published, position } = await topicsOf(stage)
+    return published.decisions >= position.seq ? published.decisions : undefined
+  }
+  await until(published, 'all decisions')
+  const [note] = (await stage.records()).filter(
+    ({ type, data }) => type === 'OffsetsRecorded' && data['topic'] === decisions,
+  )
+  expect(Number(note?.data['next'])).toBeGreaterThan(10_000)
+  await stage.service.stop()
+  for (const [partition, { high }] of await ends(stage.clients, decisions))
+    await deleteBelow(stage.broker, decisions, partition, high)
+  await stage.restart()
+  await until(published, 'what was not noted')
+  const again = new Set((await stage.messages('decisions')).map(({ headers }) => Number(headers['ce_id']?.slice(2))))
+  const lacking = (await stage.records()).filter(
+    ({ type, seq }) => type === 'SpendAccepted' && seq >= Number(note?.data['next']) && !again.has(seq),
+  )
+  expect(lacking).toEqual([])
+  expect(again.size).toBeLessThan(3_000)
+})
+
 test('messages that were deleted before they were applied stop their partition until two people decide', async () => {
   const stage = await open({ partitions: 2 })
   await stage.service.stop()
@@ -195,8 +262,10 @@ test('bytes that nobody can read are kept, recorded, and hold up nothing', async
   await emit(stage, [{ key: 'k', value: 'no event at all' }, { key: 'k', value: null }, spendOf('good', 'unit-1')])
   await stage.decided(1)
   const operator = await stage.service.as('operator')
-  const { body } = await operator.get<{ quarantine: readonly { seq: number }[] }>('/v1/quarantine')
-  expect(body.quarantine).toHaveLength(2)
+  await until(async () => {
+    const { body } = await operator.get<{ quarantine: readonly { seq: number }[] }>('/v1/quarantine')
+    return body.quarantine.length === 2 ? true : undefined
+  }, 'both in quarantine')
   const dead = await stage.messages('dead-letter')
   expect(dead.map(({ value }) => (value === null ? null : String(value)))).toEqual(['no event at all', null])
 })

@@ -78,6 +78,8 @@ class Bench {
       topic: this.clients.topic('decisions'),
       producer: this.producer(),
       after: upTo,
+      noted: -1,
+      note: () => {},
       journalHas: (seq) => journal.reached(seq),
       messageOf: ({ record: { seq } }, { head }) =>
         seq % 2 === 1
@@ -248,7 +250,7 @@ describe('publishers on one broker', () => {
     await transact(broker(), topic, [{ messages: [{ value: 'held back' }], end: 'open' }])
     const block = await bench.append(1)
     await journal.reached(1)
-    const seen = new KafkaTopics(bench.clients).journal(bench.ledger)
+    const seen = new KafkaTopics(bench.clients, () => {}).journal(bench.ledger)
     expect(await seen.ends()).toEqual({ low: 0n, high: 3n })
     const entries: unknown[] = []
     await seen.read(2n, 3n, ({ offset, block: { leaf } }) => void entries.push([offset, leaf]))

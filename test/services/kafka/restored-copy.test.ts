@@ -7,7 +7,7 @@ import { ends } from '../../../src/kafka/tail.js'
 import { KafkaBroker } from '../../support/kafka-broker.js'
 import { withServer } from '../with-server.js'
 import { emit, Stage, spendOf } from './stage.js'
-import { deleteBelow, deleteTopic } from './topic.js'
+import { deleteBelow, deleteTopic, fill } from './topic.js'
 
 const broker = withServer(() => KafkaBroker.start())
 
@@ -193,6 +193,28 @@ test('a ledger begins on a journal that others share and whose oldest messages a
   await agreeOnNewJournal(beside)
   await beside.restart()
   await published(beside)
+})
+
+test('a stray message in the journal is passed and named; one that says that it is of this ledger has to be whole', async () => {
+  const stage = await open()
+  const journal = stage.clients.topic('journal')
+  await emit(stage, spends(20, 'first'))
+  await stage.decided(20)
+  await published(stage)
+  const putBack = await backUp(stage)
+  await fill(stage.broker, journal, [{ value: 'hello' }])
+  await emit(stage, spends(20, 'second'))
+  await stage.decided(40)
+  await published(stage)
+  expect(stage.service.output).toContain("is no ledger's, and was passed")
+  await stage.service.kill()
+  putBack()
+  await stage.restart()
+  expect(stage.service.output).toMatch(/journal: 1 messages from offset \d+ to \d+ are no ledger's/)
+  const { headers } = (await stage.messages('journal')).at(-1) ?? { headers: {} }
+  await stage.service.stop()
+  await fill(stage.broker, journal, [{ value: 'hello', headers }])
+  await expect(stage.restart()).rejects.toThrow(/ended with 20[\s\S]*JOURNAL_BLOCK_DAMAGED/)
 })
 
 test('while no broker can be reached, nothing is decided that a copy could give out twice', async () => {
