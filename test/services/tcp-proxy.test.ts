@@ -61,7 +61,7 @@ test('delays what is sent on the connections of now, though their client goes aw
   await sleep(50)
   early.socket.destroy()
   expect(await (await client(proxy.port)).ask('late')).toBe('4')
-  expect(heard).toEqual(['a', 'late'])
+  expect([heard, proxy.held]).toEqual([['a', 'late'], 5])
   release()
   await vi.waitFor(() => expect(heard).toEqual(['a', 'late', 'early']))
 })

@@ -14,6 +14,8 @@ export class TcpProxy {
   loses: (exchange: Exchange) => boolean = () => false
   /** Answers that were lost so far. */
   lost = 0
+  /** Bytes that servers said, and that were passed on. */
+  passed = 0
   private readonly links = new Set<Link>()
   private stalled: Gate | undefined
 
@@ -36,8 +38,10 @@ export class TcpProxy {
     return (this.server.address() as AddressInfo).port
   }
 
-  /** Bytes that servers said, and that were passed on. */
-  passed = 0
+  /** Bytes that clients have sent, and that wait until something is let go. */
+  get held(): number {
+    return [...this.links].reduce((sum, { held }) => sum + held, 0)
+  }
 
   /** Holds whatever is sent in either direction, on new connections too, until the function that it gives is called. */
   stall(): () => void {
@@ -88,6 +92,7 @@ export class TcpProxy {
 class Link {
   requests = Gate.opened()
   answers = Gate.opened()
+  held = 0
   private asked = 0
 
   constructor(
@@ -109,7 +114,9 @@ class Link {
   private async carryRequests(): Promise<void> {
     for await (const chunk of chunksOf(this.client)) {
       this.asked += chunk.length
+      this.held += chunk.length
       await this.requests.passed
+      this.held -= chunk.length
       this.server.write(chunk)
     }
     await this.requests.passed

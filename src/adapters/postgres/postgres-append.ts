@@ -31,20 +31,20 @@ export class PostgresAppend {
    * server refuses.
    */
   async settled(patienceMs: number): Promise<Position> {
-    const { place, closing } = this.connections
+    const { place, closing, connectMs } = this.connections
     const deadline = performance.now() + patienceMs
     const pauses = new Pauses()
     for (;;) {
       let trouble: unknown
       try {
-        return await this.attempt(deadline - performance.now())
+        return await this.attempt(deadline)
       } catch (error) {
         if (error instanceof AppendConflict) throw error
         const refusal = error instanceof LedgerError ? error : refusalIn(error, place)
         if (refusal !== undefined && !this.unclear) throw refusal
         trouble = error
       }
-      if (closing.aborted || performance.now() + pauses.nextMs >= deadline) {
+      if (closing.aborted || performance.now() + pauses.nextMs + connectMs >= deadline) {
         if (this.unclear) throw appendUncertain(this.blocks, trouble)
         throw this.connections.closedError() ?? unreachable(place, trouble)
       }
@@ -52,20 +52,20 @@ export class PostgresAppend {
     }
   }
 
-  private async attempt(withinMs: number): Promise<Position> {
-    if (await this.insert(withinMs)) return this.position
-    if (!this.unclear || (await this.isTakenByOthers(withinMs))) throw await this.conflict(withinMs)
+  private async attempt(deadline: number): Promise<Position> {
+    if (await this.insert(deadline)) return this.position
+    if (!this.unclear || (await this.isTakenByOthers(deadline))) throw await this.conflict(deadline)
     // What is seen may be on the primary alone, if it was killed while the first INSERT waited for a standby.
-    const { unconfirmed } = await this.connections.once(BARRIER, withinMs)
+    const { unconfirmed } = await this.connections.once(BARRIER, deadline)
     if (unconfirmed) throw new Error('the server stopped waiting for its standby')
     return this.position
   }
 
   /** Whether the blocks were added, durably. */
-  private async insert(withinMs: number): Promise<boolean> {
+  private async insert(deadline: number): Promise<boolean> {
     const { connections } = this
     try {
-      const { rows, unconfirmed } = await connections.once(this.statement(), withinMs)
+      const { rows, unconfirmed } = await connections.once(this.statement(), deadline)
       if (unconfirmed) throw new Error('the server stopped waiting for its standby')
       return rows[0]?.['added'] === this.blocks.length
     } catch (error) {
@@ -76,10 +76,10 @@ export class PostgresAppend {
   }
 
   /** False where exactly these blocks are there. Throws where neither they are nor anything that keeps them out. */
-  private async isTakenByOthers(withinMs: number): Promise<boolean> {
+  private async isTakenByOthers(deadline: number): Promise<boolean> {
     const [{ number: firstNumber }, { number: lastNumber }] = [this.blocks[0] as Block, this.blocks.at(-1) as Block]
     const from = this.after?.block ?? firstNumber
-    const { rows } = await this.connections.once(blocksBetween(this.connections.place, from, lastNumber), withinMs)
+    const { rows } = await this.connections.once(blocksBetween(this.connections.place, from, lastNumber), deadline)
     const kept = new Map(rows.map((row) => [row['number'], blockIn(row, this.connections.place)]))
     if (this.blocks.every((block) => isSame(block, kept.get(block.number)))) return false
     if (kept.has(firstNumber)) return true
@@ -88,8 +88,8 @@ export class PostgresAppend {
     throw new Error(`block ${firstNumber} is not there, and cannot follow block ${from}`)
   }
 
-  private async conflict(withinMs: number): Promise<AppendConflict> {
-    const { rows } = await this.connections.once(headOf(this.connections.place), withinMs)
+  private async conflict(deadline: number): Promise<AppendConflict> {
+    const { rows } = await this.connections.once(headOf(this.connections.place), deadline)
     const [row] = rows
     return new AppendConflict(this.after, row && positionOf(blockIn(row, this.connections.place)))
   }

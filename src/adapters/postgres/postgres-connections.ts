@@ -1,3 +1,5 @@
+import { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { LedgerError } from '../../ledger/errors.js'
 import { Pauses } from './pauses.js'
@@ -28,14 +30,21 @@ export interface Answer {
 export class PostgresConnections {
   private readonly pool: pg.Pool
   private readonly busy = new Set<pg.PoolClient>()
+  private readonly sockets = new Set<Socket>()
   private readonly over = new AbortController()
 
-  /** `answerMs` is for how long a connection is believed in; after that another one is tried. */
+  /** How long a connection may take to come about. */
+  readonly connectMs: number
+  /** How long one is believed in that does not answer; after that another one is tried. */
+  private readonly answerMs: number
+
   constructor(
     readonly place: PostgresPlace,
-    private readonly answerMs: number,
+    patienceMs: number,
   ) {
-    this.pool = place.pool(MOST_CONNECTIONS)
+    this.connectMs = Math.min(MOST_CONNECT_MS, patienceMs / 3)
+    this.answerMs = Math.min(MOST_ANSWER_MS, patienceMs / 3)
+    this.pool = place.pool(MOST_CONNECTIONS, this.connectMs, () => this.newSocket())
     // An idle connection that breaks is dropped by the pool.
     this.pool.on('error', () => undefined)
   }
@@ -47,9 +56,10 @@ export class PostgresConnections {
 
   /**
    * One statement, sent once, in a transaction of its own. Rejects with {@link NotConnected} where it was not sent; after any
-   * other error but the server's own refusal it may still be carried out, now or later.
+   * other error but the server's own refusal it may still be carried out, now or later. After `deadline`, by the monotonic
+   * clock, no answer is waited for.
    */
-  async once({ text, values }: Statement, withinMs = this.answerMs): Promise<Answer> {
+  async once({ text, values }: Statement, deadline = Number.POSITIVE_INFINITY): Promise<Answer> {
     const client = await this.connection()
     let unconfirmed = false
     const notice = ({ routine }: { readonly routine?: string | undefined }): void => {
@@ -58,7 +68,7 @@ export class PostgresConnections {
     let spoilt: unknown
     client.on('notice', notice)
     try {
-      const limit = Math.max(1, Math.min(withinMs, this.answerMs))
+      const limit = Math.max(1, Math.min(deadline - performance.now(), this.answerMs))
       const query: pg.QueryConfig & { query_timeout: number } = {
         text,
         values: [...(values ?? [])],
@@ -103,8 +113,13 @@ export class PostgresConnections {
   async close(): Promise<void> {
     if (this.over.signal.aborted) return
     this.over.abort()
-    for (const client of this.busy) cut(client)
-    await this.pool.end()
+    // With a statement under way, that breaks the connection.
+    for (const client of this.busy) void client.end()
+    const ended = this.pool.end()
+    await Promise.race([ended, sleep(GOODBYE_MS)])
+    // A server that is frozen says no goodbye, and lets nobody in who is still at its door.
+    for (const socket of this.sockets) socket.destroy()
+    await ended
   }
 
   private async connection(): Promise<pg.PoolClient> {
@@ -119,22 +134,26 @@ export class PostgresConnections {
     }
   }
 
+  private newSocket(): Socket {
+    const socket = new Socket()
+    this.sockets.add(socket)
+    return socket.once('close', () => this.sockets.delete(socket))
+  }
+
   private giveBack(client: pg.PoolClient, spoilt: boolean): void {
     this.busy.delete(client)
-    // Nobody waits for a polite goodbye of a server that may be frozen.
-    if (spoilt) cut(client)
     client.release(spoilt)
     client.off('error', ignore)
   }
 }
 
 const MOST_CONNECTIONS = 4
-const ignore = (): void => undefined
+const MOST_CONNECT_MS = 5_000
+/** A server that was frozen may go on with the same connection. */
+const MOST_ANSWER_MS = 10_000
+const GOODBYE_MS = 300
 
-const cut = (client: pg.PoolClient): void => {
-  const { connection } = client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }
-  connection.stream.destroy()
-}
+const ignore = (): void => undefined
 
 const unlessAborted = async <Result>(action: () => Promise<Result>, signal: AbortSignal): Promise<Result> => {
   if (signal.aborted) throw signal.reason

@@ -58,13 +58,16 @@ export class PostgresListener {
     try {
       await client.connect()
       if (signal.aborted) return end()
-      await client.query(`LISTEN ${CHANNEL}`)
+      await client.query(LISTEN)
       this.onChange()
       await ended
     } finally {
       signal.removeEventListener('abort', end)
+      end()
     }
   }
 }
 
 const POLL_MS = 1_000
+
+const LISTEN: pg.QueryConfig & { query_timeout: number } = { text: `LISTEN ${CHANNEL}`, query_timeout: 10_000 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import pg from 'pg'
 import { LedgerError } from '../../ledger/errors.js'
 
@@ -41,8 +42,8 @@ export class PostgresPlace {
     return clientOf(this.options)
   }
 
-  pool(most: number): pg.Pool {
-    return new pg.Pool({ ...this.options, max: most })
+  pool(most: number, connectMs: number, stream: () => Socket): pg.Pool {
+    return new pg.Pool({ ...this.options, max: most, connectionTimeoutMillis: connectMs, stream })
   }
 }
 

@@ -41,7 +41,7 @@ export class PostgresStore extends EventStore {
    * @throws LedgerError CONFIGURATION_INVALID, STORE_UNREACHABLE, STORE_NOT_CREATED, STORE_READ_ONLY, STORE_FORMAT_UNKNOWN.
    */
   static async open({ patienceMs = 30_000, ...address }: PostgresOptions): Promise<PostgresStore> {
-    const connections = new PostgresConnections(new PostgresPlace(address), Math.min(ANSWER_MS, patienceMs / 3))
+    const connections = new PostgresConnections(new PostgresPlace(address), patienceMs)
     try {
       await prepareTable(connections)
     } catch (error) {
@@ -166,11 +166,9 @@ export class PostgresStore extends EventStore {
   }
 }
 
-/** A server that was frozen may go on with the same connection. */
-const ANSWER_MS = 10_000
 /** Each of up to 512 KiB. */
 const MOST_RECENT = 8
-/** Counting reads an index, about a tenth of a second for so many. */
+/** Counting reads an index, for about a second where there are so many. */
 const MOST_COUNTED = 1_000_000
 const KEEP = 'Keep the table as it is, and restore into an empty place.'
 

@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import pg from 'pg'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type PostgresOptions, PostgresStore } from '../../../src/adapters/postgres/postgres-store.js'
-import { type Block, positionOf } from '../../../src/ledger/block.js'
+import { type Block, type Position, positionOf } from '../../../src/ledger/block.js'
 import type { EventStore } from '../../../src/ledger/event-store.js'
 import { storeContract } from '../../adapters/event-store.contract.js'
 import { freePort } from '../../support/free-port.js'
@@ -228,6 +228,23 @@ test('a gap is never filled: what follows the block before it is a conflict', as
   await sql(`DELETE FROM epsilon_blocks WHERE ledger = '${ledger}/0' AND number = 1`)
   const first = positionOf(blocks[0] as Block)
   await expect(store.append([blockAfter(first, 1, 'other')], first)).rejects.toMatchObject({ head: head(blocks) })
+})
+
+test('followers elsewhere are told of a block, and need not wait until they look', async () => {
+  const ledger = randomUUID()
+  const [writer, reader] = [await open({ ledger }), await open({ ledger })]
+  const abort = new AbortController()
+  const following = reader.subscribe(0, abort.signal)[Symbol.asyncIterator]()
+  let after: Position | undefined
+  const begun = performance.now()
+  for (let number = 0; number < 20; number++) {
+    const next = following.next()
+    after = await writer.append([blockAfter(after, 1)], after)
+    expect((await next).value?.number).toBe(number)
+  }
+  // They look once a second.
+  expect(performance.now() - begun).toBeLessThan(10_000)
+  abort.abort()
 })
 
 test('a subscription that hears no notification looks by itself', async () => {
