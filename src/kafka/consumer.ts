@@ -225,13 +225,15 @@ export class SpendConsumer {
     await this.#recordOffsets(now)
     const unchecked = [...this.#owned.values()].filter(({ standing }) => standing.kind === 'checking')
     if (unchecked.length === 0 && now - this.#endsAt < ENDS_EVERY_MS) return
+    // Another instance of this ledger may go on meanwhile: what is applied is asked for before the ends that it must not pass.
+    const applied = new Map(unchecked.map(({ number }) => [number, this.parts.applied(number) ?? START]))
     const ends = await this.parts.ends()
     this.#endsAt = now
     this.#ends = ends
     this.#sayElsewhere()
     for (const owned of this.#owned.values()) owned.high = ends.get(owned.number)?.high ?? owned.high
     for (const owned of unchecked) {
-      const loss = await this.#lossOf(owned, ends.get(owned.number))
+      const loss = await this.#lossOf(owned.number, applied.get(owned.number) ?? START, ends.get(owned.number))
       if (generation !== this.#generation || this.#stopped) return
       if (loss !== undefined) this.#lose(owned, loss)
       else this.#quietly(() => this.#run(owned))
@@ -252,12 +254,11 @@ export class SpendConsumer {
     return new OwnedPartition(partition, next, digest, this.parts.resets(partition))
   }
 
-  async #lossOf(owned: OwnedPartition, ends: Ends | undefined): Promise<LostRange | undefined> {
-    const applied = this.parts.applied(owned.number) ?? START
+  async #lossOf(partition: number, applied: TopicOffset, ends: Ends | undefined): Promise<LostRange | undefined> {
     if (ends === undefined) return { ...GONE, from: 0n, to: applied.next - 1n }
     const loss = lossByEnds(applied, ends)
     if (loss !== undefined || !comparable(applied, ends)) return loss
-    return exchanged(applied, await this.parts.digestAt(owned.number, applied.next - 1n))
+    return exchanged(applied, await this.parts.digestAt(partition, applied.next - 1n))
   }
 
   async #recordOffsets(now: number): Promise<void> {

@@ -16,6 +16,13 @@ export type Comparison =
   /** The journal goes on, but the records between are not there any more. */
   | { readonly kind: 'gap'; readonly fromSeq: number; readonly toSeq: number }
 
+/** Where a journal and its log end. */
+export interface Sides {
+  readonly ends: TopicEnds
+  /** Asked for after `ends`: what another process writes meanwhile is in the log before it is in the journal. */
+  readonly head: Position
+}
+
 /**
  * Compares a log, which must not be empty, with its journal. Reads from the end back, as far as it takes to be certain; nothing is
  * changed.
@@ -23,8 +30,11 @@ export type Comparison =
  * A process that was overtaken can have added blocks that do not count: the one send that was under way. So more blocks than
  * one send has are looked at, even where the last one is ours.
  */
-export const compareWithJournal = async (journal: Journal, store: EventStore, head: Position): Promise<Comparison> => {
-  const ends = await journal.ends()
+export const compareWithJournal = async (
+  journal: Journal,
+  store: EventStore,
+  { ends, head }: Sides,
+): Promise<Comparison> => {
   for (const from of tailsOf(ends)) {
     const walk = await walkFrom(journal, store, head, { from, to: ends.high })
     if (walk.isCertain) return walk.result(ends)

@@ -105,11 +105,14 @@ export const requireKnownJournal = ({ journalled, high, isShortened }: Standing,
 }
 
 const compared = async ({ ledger, store, topics }: Checked) => {
+  // A record is in the log first, then in the journal, then among the decisions. Asked for the other way round, none can be ahead
+  // because another instance of this ledger goes on meanwhile, but only because something was lost.
+  const decided = (await topics.decidedUpTo(ledger)) ?? 0
+  const journal = topics.journal(ledger)
+  const ends = await journal.ends()
   const head = await store.head()
   if (head === undefined) throw new RangeError('a log without records has no journal')
-  // Decisions leave after the journal has their records: asked for before it, they can only be ahead if something was lost.
-  const decided = (await topics.decidedUpTo(ledger)) ?? 0
-  const comparison = await compareWithJournal(topics.journal(ledger), store, head)
+  const comparison = await compareWithJournal(journal, store, { ends, head })
   if (comparison.kind === 'forked') throw forked(comparison.block.first, comparison.offset)
   if (comparison.kind === 'gap') throw rangeLost(comparison.fromSeq, comparison.toSeq)
   const end = comparison.kind === 'stale' ? comparison.end.seq : head.seq

@@ -95,6 +95,30 @@ test('through any outage and any restarts a reader finds every block in order, a
   )
 })
 
+test('two instances of one ledger both publish its log: neither is fenced, and a reader finds every block once', async () => {
+  const fate = fc.constantFrom<Fate>('written', 'answer lost', 'not written', 'written late')
+  const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(fc.array(fate, { maxLength: 10 }), sizes, fc.nat({ max: 11 }), async (fates, counts, begun) => {
+      const bench = new Bench()
+      bench.topic.fates.push(...fates)
+      const blocks = blocksOf(...counts)
+      const cut = Math.min(begun, blocks.length)
+      const one = bench.publish()
+      await bench.append(...blocks.slice(0, 1))
+      for (const block of blocks.slice(1, cut)) await bench.append(block)
+      const other = bench.publish()
+      for (const block of blocks.slice(Math.max(1, cut))) await bench.append(block)
+      const end = bench.head?.seq ?? -1
+      await Promise.all([one.reached(end), other.reached(end)])
+      expect(plain(bench.journal())).toEqual(plain(blocks))
+      expect(bench.fatal).toEqual([])
+      await Promise.all([one.stop(), other.stop()])
+    }),
+    { numRuns: 100 },
+  )
+})
+
 test('a record is reached only when its block is acknowledged', async () => {
   const bench = new Bench()
   bench.patienceMs = 10_000

@@ -42,6 +42,13 @@ const expectCurrent = async (store: MemoryStore, topics: MemoryTopics): Promise<
   expect(high).toBe(BigInt(topics.messages.length))
 }
 
+/** Starts, and expects that nothing was brought back. */
+const expectCurrentBeside = async (store: MemoryStore, topics: MemoryTopics): Promise<void> => {
+  const { journalled } = await start(store, topics)
+  expect(await store.head()).toEqual(journalled)
+  expect(recordsIn(await collect(store.read(0))).filter(({ type }) => type === 'GapDeclared')).toEqual([])
+}
+
 const NOT_JOURNALLED = { journalled: undefined }
 
 const last = <Item>(items: readonly Item[]): Item => items.at(-1) as Item
@@ -107,6 +114,21 @@ describe('a log that has all that was journalled', () => {
     const { topics } = journalled(blocks)
     await expectCurrent(await copyOf(blocks), topics)
     expect(topics.read).toBeLessThan(300)
+  })
+
+  test('is current while another instance of the ledger goes on with log, journal and decisions', async () => {
+    const { topics, blocks } = journalled()
+    const store = await copyOf(blocks)
+    let at = positionOf(last(blocks))
+    topics.onLook = async () => {
+      const block = blockAfter(at, 1)
+      at = await store.append([block], at)
+      topics.put(LEDGER, block)
+      topics.decided = at.seq
+    }
+    await expectCurrentBeside(store, topics)
+    expect(await checkWhileRunning({ ledger: LEDGER, store, topics })).toMatchObject({ journalled: at })
+    expect(await collect(store.read(0))).toHaveLength(blocks.length + 4)
   })
 
   test('is not held up by the block of a process that it has overtaken', async () => {

@@ -18,6 +18,8 @@ export class MemoryTopics extends Topics {
   spends: PartitionEnd[] = []
   /** Called before each append of the ledger that is checked: somebody else may be faster. */
   onAppend: () => void | Promise<void> = () => {}
+  /** Called before each look at an end: another instance may go on in between. */
+  onLook: () => void | Promise<void> = () => {}
 
   put(ledger: string, ...blocks: readonly Block[]): void {
     for (const block of blocks) this.messages.push({ ledger, epoch: epochOf(block), block })
@@ -28,6 +30,7 @@ export class MemoryTopics extends Topics {
   }
 
   override async decidedUpTo(): Promise<number | undefined> {
+    await this.onLook()
     return this.decided
   }
 
@@ -45,6 +48,7 @@ class MemoryJournal extends Journal {
   }
 
   override async ends(): Promise<TopicEnds> {
+    await this.topics.onLook()
     return { low: this.topics.low, high: BigInt(this.topics.messages.length) }
   }
 

@@ -1,0 +1,74 @@
+import type { Consumer } from 'kafkajs'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { TopicOffset } from '../../src/budget/state.js'
+import { type ConsumerParts, SpendConsumer } from '../../src/kafka/consumer.js'
+import type { MessageHandler } from '../../src/kafka/message-handler.js'
+
+/** As much of a client as a join takes: the group gives it partition 0. */
+class Joining {
+  readonly events = { GROUP_JOIN: 'join', CRASH: 'crash', START_BATCH_PROCESS: 'start' }
+  readonly resumed: number[] = []
+  #join: (event: unknown) => void = () => {}
+
+  on(event: string, listener: (event: unknown) => void): void {
+    if (event === 'join') this.#join = listener
+  }
+
+  async connect(): Promise<void> {}
+  async subscribe(): Promise<void> {}
+  async disconnect(): Promise<void> {}
+  pause(): void {}
+  seek(): void {}
+
+  async run(): Promise<void> {
+    this.#join({ payload: { memberAssignment: { spends: [0] } } })
+  }
+
+  resume([{ partitions }]: readonly [{ readonly partitions: readonly number[] }]): void {
+    this.resumed.push(...partitions)
+  }
+}
+
+const started = async (parts: Partial<ConsumerParts>) => {
+  const client = new Joining()
+  const consumer = new SpendConsumer({
+    topic: 'spends',
+    consumer: client as unknown as Consumer,
+    takes: () => true,
+    applied: () => undefined,
+    resets: () => 0,
+    ends: async () => new Map([[0, { low: 0n, high: 10n }]]),
+    digestAt: async () => 'digest',
+    digestOf: () => 'digest',
+    handler: {} as MessageHandler,
+    recordOffsets: async () => {},
+    now: () => performance.now(),
+    onFatal: (error) => {
+      throw error
+    },
+    log: () => {},
+    ...parts,
+  })
+  await consumer.start()
+  onTestFinished(() => consumer.stop())
+  return { consumer, client }
+}
+
+test('that another instance of the ledger goes on beyond the ends that were asked for is no loss', async () => {
+  let applied: TopicOffset = { next: 10n, digest: 'digest' }
+  const ends = async () => {
+    const then = new Map([[0, { low: 0n, high: 10n }]])
+    applied = { next: 25n, digest: 'digest' }
+    return then
+  }
+  const { consumer, client } = await started({ applied: () => applied, ends })
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).not.toBe('checking'), 5_000)
+  expect(consumer.partitions()[0]?.standing).toEqual({ kind: 'running' })
+  expect(client.resumed).toEqual([0])
+})
+
+test('a topic that ends before what is applied is a loss', async () => {
+  const { consumer } = await started({ applied: () => ({ next: 11n, digest: 'digest' }) })
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).not.toBe('checking'), 5_000)
+  expect(consumer.partitions()[0]?.standing).toMatchObject({ kind: 'lost', loss: { code: 'TOPIC_SHORTER' } })
+})
