@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
@@ -16,7 +17,7 @@ export interface Statement {
 export interface Patience {
   /** How long a server may be away before the answer is that it is. */
   readonly patienceMs: number
-  /** Ends the waiting at once. */
+  /** Ends the waiting at once, also when the connections are closed; where there is none, closing alone does. */
   readonly signal?: AbortSignal
 }
 
@@ -45,6 +46,8 @@ export class PostgresConnections {
     this.connectMs = Math.min(MOST_CONNECT_MS, patienceMs / 3)
     this.answerMs = Math.min(MOST_ANSWER_MS, patienceMs / 3)
     this.pool = place.pool(MOST_CONNECTIONS, this.connectMs, () => this.newSocket())
+    // Everything that waits for an answer listens.
+    setMaxListeners(0, this.over.signal)
     // An idle connection that breaks is dropped by the pool.
     this.pool.on('error', () => undefined)
   }
@@ -92,7 +95,7 @@ export class PostgresConnections {
   async ask(statement: Statement, { patienceMs, signal }: Patience): Promise<readonly Row[]> {
     const deadline = performance.now() + patienceMs
     const pauses = new Pauses()
-    const enough = signal === undefined ? this.closing : AbortSignal.any([signal, this.closing])
+    const enough = signal ?? this.closing
     for (;;) {
       try {
         return (await unlessAborted(() => this.once(statement), enough)).rows
@@ -116,7 +119,7 @@ export class PostgresConnections {
     // With a statement under way, that breaks the connection.
     for (const client of this.busy) void client.end()
     const ended = this.pool.end()
-    await Promise.race([ended, sleep(GOODBYE_MS)])
+    await Promise.race([ended, sleep(GOODBYE_MS, undefined, { ref: false })])
     // A server that is frozen says no goodbye, and lets nobody in who is still at its door.
     for (const socket of this.sockets) socket.destroy()
     await ended

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { PostgresPlace } from './postgres-place.js'
@@ -49,9 +50,11 @@ export class PostgresListener {
 
   /** Ends with its connection. */
   private async session(signal: AbortSignal): Promise<void> {
-    const client = this.place.client()
+    const socket = new Socket()
+    const client = this.place.client(socket)
     const ended = new Promise<void>((resolve) => client.once('end', resolve))
-    const end = (): void => void client.end().catch(() => undefined)
+    // Nothing is under way here that a server would have to be told the end of.
+    const end = (): void => void socket.destroy()
     client.on('error', end)
     client.on('notification', ({ payload }: pg.Notification) => payload === this.place.key && this.onChange())
     signal.addEventListener('abort', end)

@@ -38,8 +38,8 @@ export class PostgresPlace {
   }
 
   /** A connection that is not open yet. */
-  client(): pg.Client {
-    return clientOf(this.options)
+  client(socket: Socket): pg.Client {
+    return clientOf({ ...this.options, stream: () => socket })
   }
 
   pool(most: number, connectMs: number, stream: () => Socket): pg.Pool {

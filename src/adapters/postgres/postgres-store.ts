@@ -82,11 +82,12 @@ export class PostgresStore extends EventStore {
   /** Goes on by itself when the server was away, however long. */
   override async *subscribe(fromSeq: number, signal: AbortSignal): AsyncGenerator<Block, void, undefined> {
     const leave = this.listener.join()
-    const read = (seq: number) => this.pages(seq, { patienceMs: Number.POSITIVE_INFINITY, signal })
+    const over = AbortSignal.any([signal, this.connections.closing])
+    const read = (seq: number) => this.pages(seq, { patienceMs: Number.POSITIVE_INFINITY, signal: over })
     try {
       yield* this.appended.follow(read, fromSeq, signal)
     } catch (error) {
-      if (!signal.aborted && !this.connections.closing.aborted) throw error
+      if (!over.aborted) throw error
     } finally {
       leave()
     }
