@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   BACKWARDS,
   binaryEvent,
@@ -6,9 +7,11 @@ import {
   type EventData,
   EventStoreDBClient,
   NO_STREAM,
+  type ReadStreamOptions,
   START,
+  WrongExpectedVersionError,
 } from '@eventstore/db-client'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { KurrentDouble } from '../../support/kurrent/kurrent-double.js'
 
 let double: KurrentDouble
@@ -55,12 +58,13 @@ test('a subscription is told what was there, that it has caught up, and what com
     told.push('caught up')
     void client.appendToStream(stream, event('c'), { expectedRevision: 1n })
   })
-  for await (const { event } of subscription) {
-    told.push(Buffer.from(event?.data as Uint8Array).toString())
-    if (told.includes('c')) break
+  for await (const { event: next } of subscription) {
+    told.push(Buffer.from(next?.data as Uint8Array).toString())
+    if (told.at(-1) === 'c') await client.appendToStream(stream, event('d'), { expectedRevision: 2n })
+    if (told.at(-1) === 'd') break
   }
   await subscription.unsubscribe()
-  expect(told).toEqual(['a', 'b', 'caught up', 'c'])
+  expect(told).toEqual(['a', 'b', 'caught up', 'c', 'd'])
 })
 
 test('the last event is read backwards from the end', async () => {
@@ -69,3 +73,59 @@ test('the last event is read backwards from the end', async () => {
   const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const
   for await (const { event } of client.readStream(stream, options)) expect(event?.revision).toBe(1n)
 })
+
+test('forwards from the end, or nothing at all, cannot be read', async () => {
+  const stream = randomUUID()
+  await client.appendToStream(stream, event('a'), { expectedRevision: NO_STREAM })
+  for (const options of [{ fromRevision: END }, { maxCount: 0 }] satisfies ReadStreamOptions[])
+    await expect(client.readStream(stream, options)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      type: 'unknown',
+    })
+})
+
+test('killed three times under load it loses nothing that it has answered, and repeats leave nothing twice', async () => {
+  const streams = Array.from({ length: 8 }, () => randomUUID())
+  let ending = false
+  let answers = 0
+  const writeAll = async (stream: string): Promise<readonly string[]> => {
+    const answered: string[] = []
+    while (!ending) {
+      const next = event(`${stream} ${answered.length}`)
+      await until(() => appendAfter(stream, answered.length, next))
+      answered.push(next.id)
+      answers++
+    }
+    return answered
+  }
+  const writers = streams.map(writeAll)
+  for (let kill = 0; kill < 3; kill++) {
+    const before = answers
+    await vi.waitFor(() => expect(answers).toBeGreaterThan(before + 100), { timeout: 20_000 })
+    await double.kill9()
+    await double.restart()
+  }
+  ending = true
+  const answered = await Promise.all(writers)
+  for (const [at, stream] of streams.entries()) expect(await until(() => ids(stream))).toEqual(answered[at])
+})
+
+/** Tries again through whatever a server that is down answers, but no other refusal. */
+const until = async <Result>(attempt: () => Promise<Result>): Promise<Result> => {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (error instanceof WrongExpectedVersionError) throw error
+      await sleep(20)
+    }
+  }
+}
+
+const appendAfter = (stream: string, count: number, next: EventData) =>
+  client.appendToStream(stream, next, { expectedRevision: count === 0 ? NO_STREAM : BigInt(count - 1) })
+
+const ids = async (stream: string): Promise<readonly string[]> => {
+  const found: string[] = []
+  for await (const { event } of client.readStream(stream)) found.push(event?.id as string)
+  return found
+}

@@ -37,6 +37,22 @@ test('what was answered is there when the file is opened again, byte for byte an
   expect(again.streams.readable('dead', 0)).toBe('deleted')
 })
 
+test('what was there before a soft deletion stays hidden, whatever comes after it', async () => {
+  const path = join(temporaryFolder(), 'events')
+  const file = new EventFile(path)
+  for (const stream of ['goes on', 'is described']) {
+    await file.append(stream, 'no_stream', [event('a', 'one'), event('b', 'two')])
+    await file.delete(stream, 1n)
+  }
+  await file.append('goes on', 'no_stream', [event('c', 'three')])
+  await file.append('$$is described', 'any', [event('d', '{"$maxCount":9}')])
+  for (const { streams } of [file, new EventFile(path)]) {
+    expect(streams.readable('goes on', 0)).toEqual({ first: 2, last: 2 })
+    expect(streams.readable('is described', 0)).toEqual({ first: 2, last: 1 })
+    expect(JSON.parse(streams.metadata('is described').toString())).toEqual({ $maxCount: 9, $tb: 2 })
+  }
+})
+
 test('cut off anywhere, the file gives the whole appends before the cut, and goes on from there', async () => {
   const path = join(temporaryFolder(), 'events')
   const file = new EventFile(path)

@@ -1,11 +1,10 @@
 import type { AppendReq, AppendResp } from '@eventstore/db-client/generated/streams_pb.js'
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import { type ServerReadableStream, type sendUnaryData, status } from '@grpc/grpc-js'
-import { proposedEvent } from './batch-append.js'
 import type { Double } from './double.js'
 import type { ProposedEvent } from './events.js'
 import type { Expected } from './streams.js'
-import { callError, empty, expectedOf, notReady, streamDeleted, streamName } from './wire.js'
+import { callError, empty, expectedOf, notReady, proposedEvent, streamDeleted, streamName } from './wire.js'
 
 /** The append that the client uses where the call has credentials of its own. */
 export const append =

@@ -52,7 +52,6 @@ export class Streams {
       return this.repeatedLately(name, ids) ?? { is: 'new', after: last, undeletes }
     const revision = expected === 'no_stream' ? -1 : Number(expected)
     if (revision === last) return { is: 'new', after: last, undeletes }
-    if (revision > last) return { is: 'wrong-version', last }
     const repeated = this.repeatedAfter(name, revision, ids)
     if (repeated === ids.length && ids.length > 0) return this.repeat(name, revision + repeated)
     if (repeated === 0 && ids.length > 0 && expected === 'no_stream' && undeletes)

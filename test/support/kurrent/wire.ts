@@ -1,6 +1,8 @@
 import type { Empty, StreamIdentifier, UUID } from '@eventstore/db-client/generated/shared_pb.js'
 import sharedPb from '@eventstore/db-client/generated/shared_pb.js'
+import type { AppendReq, BatchAppendReq } from '@eventstore/db-client/generated/streams_pb.js'
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import type { ProposedEvent } from './events.js'
 import type { Expected } from './streams.js'
 
 /** Names, ids and revisions, as all messages of the protocol carry them. */
@@ -33,6 +35,14 @@ export const expectedOf = (options: ExpectedRevision, revision: string): Expecte
       : options.hasStreamExists()
         ? 'stream_exists'
         : BigInt(revision)
+
+export const proposedEvent = (message: BatchAppendReq.ProposedMessage | AppendReq.ProposedMessage): ProposedEvent => ({
+  id: uuid(message.getId()),
+  type: message.getMetadataMap().get('type') ?? '',
+  contentType: message.getMetadataMap().get('content-type') ?? '',
+  metadata: message.getCustomMetadata_asU8(),
+  data: message.getData_asU8(),
+})
 
 export const empty = (): Empty => new sharedPb.Empty()
 
