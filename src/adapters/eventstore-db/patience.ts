@@ -1,0 +1,64 @@
+/** How long is waited for what, in milliseconds. */
+export interface Patience {
+  /** For the truth about one append, or for one read, all repeats included: a leader is replaced within some ten seconds. */
+  readonly settleMs: number
+  /** For the answer to one call, before it is made again: a hung connection never answers. */
+  readonly answerMs: number
+}
+
+export const patienceOf = (settleMs: number): Patience => ({ settleMs, answerMs: Math.min(5_000, settleMs / 3) })
+
+/** Nobody answered in time. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+
+  constructor(ms: number) {
+    super(`no answer within ${ms} ms`)
+  }
+}
+
+/** What `answer` settles with, or a {@link NoAnswer}; whatever it does later is nobody's business any more. */
+export const within = async <Answer>(ms: number, answer: Promise<Answer>): Promise<Answer> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new NoAnswer(ms)), ms)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Resolves after so many milliseconds, or at once when `cancel` aborts; leaves neither timer nor listener behind. */
+export const pause = (ms: number, cancel: AbortSignal): Promise<void> => {
+  if (cancel.aborted) return Promise.resolve()
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      cancel.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    cancel.addEventListener('abort', end)
+  })
+}
+
+/** Pauses between attempts: short at first, since a restarted server is there again within a second. */
+export class Backoff {
+  private ms = FIRST_PAUSE_MS
+
+  /** Waits, longer each time. */
+  async wait(cancel: AbortSignal): Promise<void> {
+    const { ms } = this
+    this.ms = Math.min(ms * 2, LONGEST_PAUSE_MS)
+    await pause(ms, cancel)
+  }
+
+  reset(): void {
+    this.ms = FIRST_PAUSE_MS
+  }
+}
+
+const FIRST_PAUSE_MS = 25
+const LONGEST_PAUSE_MS = 500
