@@ -94,34 +94,47 @@ export class PostgresAppend {
     return new AppendConflict(this.after, row && positionOf(blockIn(row, this.connections.place)))
   }
 
-  /** One statement is one transaction: all blocks or none. The setting holds for it alone, and goes before all others. */
+  /** All bytes are one value, as they are: lists of values travel as text. */
   private statement(): Statement {
-    const { place } = this.connections
-    const values: unknown[] = [place.key]
-    const parameter = (value: unknown, type: string): string => `$${values.push(value)}::${type}`
-    const rows = this.blocks.map(({ number, first, last, leaf, bytes }) => {
-      const [n, f, l] = [number, first, last].map((value) => parameter(value, 'bigint'))
-      return `(${n}, ${f}, ${l}, ${parameter(leaf, 'text')}, ${parameter(bytes, 'bytea')})`
-    })
-    const follows = this.follows(parameter)
-    const text = `
-      WITH added AS (
-        INSERT INTO epsilon_blocks (ledger, number, first, last, leaf, bytes)
-        SELECT $1, block.* FROM (VALUES ${rows.join(', ')}) AS block WHERE ${follows}
-        RETURNING number)
-      SELECT count(*) AS added, set_config('synchronous_commit', 'on', true) FROM added`
-    return { text, values }
-  }
-
-  private follows(parameter: (value: unknown, type: string) => string): string {
-    const { after } = this
-    if (after === undefined) return 'NOT EXISTS (SELECT FROM epsilon_blocks WHERE ledger = $1)'
-    const [block, seq] = [parameter(after.block, 'bigint'), parameter(after.seq, 'bigint')]
-    return `EXISTS (SELECT FROM epsilon_blocks
-          WHERE ledger = $1 AND number = ${block} AND last = ${seq} AND leaf = ${parameter(after.leaf, 'text')})
-        AND NOT EXISTS (SELECT FROM epsilon_blocks WHERE ledger = $1 AND number > ${block})`
+    const { blocks, after } = this
+    const sizes = blocks.map(({ bytes }) => bytes.length)
+    const starts: number[] = []
+    let start = 1
+    for (const size of sizes) {
+      starts.push(start)
+      start += size
+    }
+    const values: unknown[] = [
+      this.connections.place.key,
+      blocks.map(({ number }) => number),
+      blocks.map(({ first }) => first),
+      blocks.map(({ last }) => last),
+      blocks.map(({ leaf }) => leaf),
+      starts,
+      sizes,
+      Buffer.concat(blocks.map(({ bytes }) => bytes)),
+    ]
+    if (after === undefined) return { text: insertWhere(IS_EMPTY), values }
+    return { text: insertWhere(ENDS_WITH), values: [...values, after.block, after.seq, after.leaf] }
   }
 }
+
+/** One statement is one transaction: all blocks or none. The setting holds for it alone, and goes before all others. */
+const insertWhere = (condition: string): string => `
+  WITH added AS (
+    INSERT INTO epsilon_blocks (ledger, number, first, last, leaf, bytes)
+    SELECT $1, number, first, last, leaf, substring($8::bytea FROM start FOR size)
+    FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::int[])
+      AS block (number, first, last, leaf, start, size)
+    WHERE ${condition}
+    RETURNING number)
+  SELECT count(*) AS added, set_config('synchronous_commit', 'on', true) FROM added`
+
+const IS_EMPTY = 'NOT EXISTS (SELECT FROM epsilon_blocks WHERE ledger = $1)'
+
+const ENDS_WITH = `
+  EXISTS (SELECT FROM epsilon_blocks WHERE ledger = $1 AND number = $9 AND last = $10 AND leaf = $11)
+  AND NOT EXISTS (SELECT FROM epsilon_blocks WHERE ledger = $1 AND number > $9)`
 
 /** Commits something that is no row, and waits as for a row: when it returns, all that was visible before is as durable. */
 const BARRIER: Statement = {

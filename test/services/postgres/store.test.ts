@@ -220,6 +220,19 @@ describe('inspection', () => {
   })
 })
 
+test('an append of very many blocks is one transaction too', async () => {
+  const store = await open()
+  const blocks = blocksOf(...Array.from({ length: 20_000 }, () => 1))
+  const taken = { ...(blocks[0] as Block), number: 19_999, first: 30_000, last: 30_000 }
+  await expect(
+    store.append([...blocks.slice(0, -1), { ...taken, leaf: null as unknown as string }], undefined),
+  ).rejects.toThrow()
+  expect(await store.head()).toBeUndefined()
+  await store.append(blocks, undefined)
+  expect(await store.head()).toEqual(head(blocks))
+  expect((await store.blockOf(12_345))?.bytes).toEqual(Buffer.from((blocks[12_345] as Block).bytes))
+})
+
 test('a gap is never filled: what follows the block before it is a conflict', async () => {
   const ledger = randomUUID()
   const store = await open({ ledger })
