@@ -17,11 +17,12 @@ import { decisionsTail } from './decisions-tail.js'
 import { type Lag, lagReason, lagRefusal } from './journal-lag.js'
 import { JOURNAL_PARTITION, JournalPublisher } from './journal-publisher.js'
 import { kafkaError } from './kafka-error.js'
+import { LogNotes } from './log-notes.js'
 import { ingestOf, REQUESTS } from './message.js'
 import { messageCause } from './message-cause.js'
 import { messageDigest } from './message-digest.js'
 import { MessageHandler, type Quarantine, type Rejected } from './message-handler.js'
-import type { OwnedPartition } from './partition.js'
+import { partitionReasons, partitionViews } from './partition-view.js'
 import { endWithin, pause } from './pause.js'
 import { unaccountable } from './quarantined-message.js'
 import { openSender } from './sender.js'
@@ -119,8 +120,8 @@ export class KafkaEdge extends Topics {
   partitions(): readonly PartitionView[] {
     const consumer = this.#running?.consumer
     if (consumer === undefined) return []
-    const elsewhere = consumer.elsewhere().map(([partition, { high }]) => this.#viewElsewhere(partition, high))
-    return [...consumer.partitions().map((owned) => this.#viewOf(owned)), ...elsewhere]
+    const topic = this.parts.clients.topic('spends')
+    return partitionViews(topic, consumer, (partition) => this.parts.service.state.offset(topic, partition)?.next ?? 0n)
   }
 
   counts(): MessageCounts {
@@ -154,25 +155,7 @@ export class KafkaEdge extends Topics {
     if (consumer.trouble !== undefined) troubles.push(kafkaError(consumer.trouble, 'looking at the spends'))
     if (!consumer.joined) troubles.push(connecting())
     const reasons = new Map(troubles.map((trouble) => [trouble.code, reasonOf(trouble)]))
-    const stopped = consumer.partitions().flatMap((owned) => this.#stopped(owned))
-    return [...reasons.values(), ...stopped, ...this.#withoutPartitions(consumer)]
-  }
-
-  /** Where others have some of the partitions, the rest goes on, and `GET /v1/topics` says so; where they have all, nothing does. */
-  #withoutPartitions(consumer: SpendConsumer): readonly NotReady[] {
-    const elsewhere = consumer.elsewhere()
-    if (elsewhere.length === 0 || consumer.partitions().length > 0) return []
-    const named = elsewhere.map(([partition]) => partition).join(', ')
-    return [{ code: ELSEWHERE, detail: `${this.parts.clients.topic('spends')} partitions ${named}: ${NOT_READ}` }]
-  }
-
-  #stopped({ number, standing }: OwnedPartition): readonly NotReady[] {
-    const name = `${this.parts.clients.topic('spends')} partition ${number}`
-    if (standing.kind === 'waiting') return [{ code: standing.code, detail: `${name} waits: ${standing.detail}` }]
-    if (standing.kind === 'checking') return [{ code: 'KAFKA_CONNECTING', detail: `${name} is compared with the log` }]
-    if (standing.kind !== 'lost') return []
-    const { code, from, to, detail } = standing.loss
-    return [{ code: 'TOPIC_RANGE_LOST', detail: `${name}, offsets ${from} to ${to} (${code}): ${detail}` }]
+    return [...reasons.values(), ...partitionReasons(this.parts.clients.topic('spends'), consumer)]
   }
 
   async #beginUntilBegun(): Promise<void> {
@@ -238,45 +221,22 @@ export class KafkaEdge extends Topics {
       log,
     })
     journal.start()
-    void this.#noteJournal(journal, topic, standing)
+    void new LogNotes(service).journal(topic, standing.high, journal)
     return journal
-  }
-
-  /** From here on every copy of the log knows that there was a journal, also where that is deleted and made anew. */
-  async #noteJournal(journal: JournalPublisher, topic: string, { high }: Standing): Promise<void> {
-    const { service } = this.parts
-    if ((service.state.offset(topic, JOURNAL_PARTITION)?.next ?? 0n) > 0n) return
-    try {
-      await journal.reached(service.position().seq)
-      await service.ledger.recordOffsets([{ topic, partition: JOURNAL_PARTITION, next: high + 1n, digest: null }])
-    } catch (error) {
-      // The process ends, or the ledger does not write now: the next start notes it.
-      if (!(error instanceof LedgerError)) throw error
-    }
-  }
-
-  /** The topic forgets after a time, and the log does not. What counts here are records, not messages. */
-  async #noteDecisions(topic: string, seq: number): Promise<void> {
-    try {
-      const next = BigInt(seq) + 1n
-      await this.parts.service.ledger.recordOffsets([{ topic, partition: DECISIONS, next, digest: null }])
-    } catch (error) {
-      // Some more go out once more, where it ever comes to that.
-      if (!(error instanceof LedgerError)) throw error
-    }
   }
 
   #open(journal: JournalPublisher, decidedUpTo: number): Running {
     const { service, clients, onFatal } = this.parts
     const topic = clients.topic('decisions')
-    const noted = Number(service.state.offset(topic, DECISIONS)?.next ?? 0n) - 1
+    const notes = new LogNotes(service)
+    const noted = notes.decided(topic)
     const decisions = new DecisionsPublisher({
       store: service.store,
       topic,
       producer: this.#producer(),
       after: Math.max(decidedUpTo, noted),
       noted,
-      note: (seq) => void this.#noteDecisions(topic, seq),
+      note: (seq) => void notes.decisions(topic, seq),
       journalHas: (seq) => journal.reached(seq),
       messageOf: (decision, sending) => decisionMessage(decision, service.state.registry, sending),
       openedBy: (source, id) => service.ledger.answered(source, id),
@@ -327,27 +287,7 @@ export class KafkaEdge extends Topics {
   #producer(): SteadyProducer {
     return new SteadyProducer({ open: () => openSender(this.parts.clients), now: () => performance.now() })
   }
-
-  #viewElsewhere(partition: number, high: bigint): PartitionView {
-    const topic = this.parts.clients.topic('spends')
-    const next = this.parts.service.state.offset(topic, partition)?.next ?? 0n
-    return { topic, partition, next, high, standing: 'elsewhere', why: { code: ELSEWHERE, detail: NOT_READ } }
-  }
-
-  #viewOf({ number, standing, high }: OwnedPartition): PartitionView {
-    const topic = this.parts.clients.topic('spends')
-    const next = this.parts.service.state.offset(topic, number)?.next ?? 0n
-    const view = { topic, partition: number, next, high, standing: standing.kind }
-    if (standing.kind === 'waiting') return { ...view, why: { code: standing.code, detail: standing.detail } }
-    return standing.kind === 'lost' ? { ...view, why: standing.loss } : view
-  }
 }
-
-const ELSEWHERE = 'PARTITIONS_ELSEWHERE'
-const NOT_READ = "held by another member of this ledger's own group, and not read here: find out who joined it"
-
-/** All partitions of decisions are one line of records: it stands under this number in the log. */
-const DECISIONS = 0
 
 /** A value that is there later, for those who ask before. */
 class Begun<Value> {

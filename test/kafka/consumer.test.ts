@@ -3,6 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type { TopicOffset } from '../../src/budget/state.js'
 import { type ConsumerParts, SpendConsumer } from '../../src/kafka/consumer.js'
 import type { MessageHandler } from '../../src/kafka/message-handler.js'
+import { partitionReasons, partitionViews } from '../../src/kafka/partition-view.js'
 
 /** As much of a client as a join takes: the group gives it partition 0. */
 class Joining {
@@ -71,4 +72,34 @@ test('a topic that ends before what is applied is a loss', async () => {
   const { consumer } = await started({ applied: () => ({ next: 11n, digest: 'digest' }) })
   await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).not.toBe('checking'), 5_000)
   expect(consumer.partitions()[0]?.standing).toMatchObject({ kind: 'lost', loss: { code: 'TOPIC_SHORTER' } })
+})
+
+const wide = async () => new Map([0, 1, 2].map((partition) => [partition, { low: 0n, high: 10n }]))
+
+test('partitions of another member of the group are shown with their lag, said once, and leave the ledger ready', async () => {
+  const lines: string[] = []
+  const takes = (partition: number) => partition < 2
+  const { consumer } = await started({ ends: wide, takes, log: (line) => lines.push(line) })
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 5_000)
+  expect(partitionViews('spends', consumer, (partition) => BigInt(3 + partition))).toEqual([
+    { topic: 'spends', partition: 0, next: 3n, high: 10n, standing: 'running' },
+    {
+      topic: 'spends',
+      partition: 1,
+      next: 4n,
+      high: 10n,
+      standing: 'elsewhere',
+      why: { code: 'PARTITIONS_ELSEWHERE', detail: expect.stringContaining('not read here') },
+    },
+  ])
+  expect(partitionReasons('spends', consumer)).toEqual([])
+  expect(lines).toEqual(['spends: another member of this group has partitions 1, which are not read here'])
+})
+
+test('a ledger that has none of its partitions says so', async () => {
+  const { consumer } = await started({ ends: wide, takes: (partition) => partition > 0 })
+  await vi.waitFor(() => expect(consumer.elsewhere()).toHaveLength(2), 5_000)
+  expect(partitionReasons('spends', consumer)).toEqual([
+    { code: 'PARTITIONS_ELSEWHERE', detail: expect.stringMatching(/^spends partitions 1, 2: held by another member/) },
+  ])
 })
