@@ -153,6 +153,18 @@ export const storeContract = (open: () => EventStore | Promise<EventStore>): voi
     expect(await open.count).toBe(1)
   })
 
+  test('a subscription ends, at whatever moment of its beginning it is aborted', async () => {
+    const { store } = await filled(1)
+    for (let moment = 0; moment < 12; moment++) {
+      const abort = new AbortController()
+      // Nothing is there that it could give, and wake up by.
+      const ended = collect(store.subscribe(1, abort.signal))
+      await (moment < 6 ? new Promise(setImmediate) : new Promise((resolve) => setTimeout(resolve, moment - 5)))
+      abort.abort()
+      expect(await ended).toEqual([])
+    }
+  })
+
   test('a closed store takes no more appends', async () => {
     const store = await open()
     await store.close()

@@ -26,6 +26,8 @@ export async function* follow(
   while (!over.aborted) {
     try {
       next ??= await begin()
+      // An abort that came meanwhile is told to nobody who listens from now on.
+      if (over.aborted) return
       for await (const block of live(place, next, over)) {
         if (over.aborted) return
         yield block
