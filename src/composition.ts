@@ -1,26 +1,22 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { CostWorkers } from './adapters/cost-workers.js'
+import { randomUUID } from 'node:crypto'
 import { DataDirectory } from './adapters/data-directory.js'
 import { SeenFile } from './adapters/seen-file.js'
 import { SqliteStore } from './adapters/sqlite-store.js'
 import { LedgerState } from './adapters/state/ledger-state.js'
+import { openServerStore } from './adapters/stores.js'
 import { SystemClock } from './adapters/system-clock.js'
-import { Ledger } from './application/ledger.js'
-import type { NotReady, Service } from './application/service.js'
-import { catchUp, chainAt, follow } from './budget/catch-up.js'
-import type { Command } from './budget/commands.js'
-import { type Answer, BudgetDecider } from './budget/decider.js'
-import { readPrior, recordBytes } from './budget/priors.js'
+import type { Service } from './application/service.js'
+import { catchUp, chainAt } from './budget/catch-up.js'
+import { recordBytes } from './budget/priors.js'
 import type { BudgetState } from './budget/state.js'
-import { notCharged } from './budget/undecided.js'
-import type { Configuration } from './configuration.js'
-import type { Position } from './ledger/block.js'
+import { OpenService } from './composition/open-service.js'
+import type { Configuration, StoreSettings } from './configuration.js'
+import { type Position } from './ledger/block.js'
 import type { ChainState } from './ledger/chain.js'
 import { TimeKeeper } from './ledger/clock.js'
 import { LedgerError } from './ledger/errors.js'
 import type { EventStore } from './ledger/event-store.js'
 import { decodeRecord } from './ledger/record.js'
-import { type Appended, Writer } from './ledger/writer.js'
 import type { Repair } from './recovery/start-check.js'
 
 /** The files of a data directory that this module names. */
@@ -58,8 +54,30 @@ const openIn = async (
   configuration: Configuration,
   gate: Gate | undefined,
 ): Promise<Service> => {
-  const store = openLog(directory)
+  const store = await openLog(directory, configuration.store)
+  try {
+    const fault = await store.inspect()
+    if (fault !== undefined) throw fault
+    for (;;) {
+      const service = await openOn(store, directory, configuration, gate)
+      if (service !== undefined) return service
+      // Another instance has begun the ledger in the same moment: this one serves what is there.
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** @returns undefined where the log was empty, and somebody else was first to begin it. */
+const openOn = async (
+  store: EventStore,
+  directory: DataDirectory,
+  configuration: Configuration,
+  gate: Gate | undefined,
+): Promise<Service | undefined> => {
   const known = await ledgerIn(store)
+  if (known === undefined) requireNoOther(directory, configuration.store)
   const ledgerId = known ?? randomUUID()
   const seen = SeenFile.open(directory.file(SEEN))
   const path = directory.file(STATE)
@@ -76,21 +94,36 @@ const openIn = async (
   if (chain !== undefined) gate?.accept(state, chain.position.seq)
   const timeKeeper = new TimeKeeper(clock, chain?.at)
   const service = new OpenService({ directory, store, state, seen, timeKeeper, ledgerId, chain, configuration })
-  if (chain === undefined) await service.begin()
-  return service
+  if (chain !== undefined || (await service.begin())) return service.serving()
+  await service.abandon()
+  return undefined
 }
 
 /** What only a ledger that has been served leaves in its directory. */
 const TRACES = ['seen', 'state.db', 'signing.key', 'operator.token', 'approver.token']
 
+/** The log of the settings; a file is made only where there never was one. */
+const openLog = async (directory: DataDirectory, settings: StoreSettings): Promise<EventStore> =>
+  settings.kind === 'sqlite' ? openFile(directory) : openServerStore(settings)
+
 /** Creates a ledger only where there never was one: an empty log in the place of a lost one would refund everything. */
-const openLog = (directory: DataDirectory): EventStore => {
+const openFile = (directory: DataDirectory): EventStore => {
   if (directory.has(LOG)) return SqliteStore.open(directory.file(LOG))
   const trace = TRACES.find((name) => directory.has(name))
   if (trace === undefined) return SqliteStore.create(directory.file(LOG))
   throw new LedgerError('LEDGER_LOST', `${directory.path} has ${trace}, but its log ${LOG} is gone`, {
     retry: 'never',
     hint: `A new log would refund every budget. Put ${LOG} back, or name an empty directory for a new ledger.`,
+    exitCode: 3,
+  })
+}
+
+/** A ledger that was kept in a file goes on elsewhere as a copy, never from nothing. */
+const requireNoOther = (directory: DataDirectory, { kind }: StoreSettings): void => {
+  if (kind === 'sqlite' || !directory.has(LOG)) return
+  throw new LedgerError('LEDGER_LOST', `${directory.file(LOG)} is a log, but the one to be served is empty`, {
+    retry: 'never',
+    hint: 'A new log would refund every budget: epsilon-ledger copy takes the file there first. For a new ledger name an empty directory.',
     exitCode: 3,
   })
 }
@@ -139,195 +172,8 @@ const wentBack = (path: string, seen: Position, head: Position | undefined): Led
     `${path} has seen record ${seen.seq} with leaf ${seen.leaf}, but the log ${ends}${forked ? ' and has another record there' : ''}`,
     {
       retry: 'never',
-      hint: 'The log was replaced by an older or another copy; serving it would refund what is missing. Put the newest ledger.db back. Only if this log is certainly the newest: remove the files seen and state.db.',
+      hint: 'The log was replaced by an older or another copy; serving it would refund what is missing. Bring the newest one back. Only if this log is certainly the newest: remove the files seen and state.db.',
       exitCode: forked ? 22 : 21,
     },
   )
-}
-
-interface Parts {
-  readonly directory: DataDirectory
-  readonly store: EventStore
-  readonly state: LedgerState
-  readonly seen: SeenFile
-  readonly timeKeeper: TimeKeeper
-  readonly ledgerId: string
-  readonly chain: ChainState | undefined
-  readonly configuration: Configuration
-}
-
-class OpenService implements Service {
-  readonly ledger: Ledger
-  readonly ledgerId: string
-  readonly epoch: number
-  readonly state: LedgerState
-  readonly store: EventStore
-  readonly #parts: Parts
-  readonly #writer: Writer<Command, Answer>
-  readonly #costs: CostWorkers
-  readonly #reached: { readonly seq: number; readonly tell: (reached: boolean) => void }[] = []
-  #flushed: number
-  readonly #readiness: (() => readonly NotReady[])[] = []
-  #confirm: ((position: Position) => Promise<void> | undefined) | undefined
-  #refusal: (() => LedgerError | undefined) | undefined
-  #fatal: Error | undefined
-  #fatalListener: (error: Error) => void = () => {}
-  #appendListener: (appended: Appended) => void = () => {}
-
-  constructor(parts: Parts) {
-    this.#parts = parts
-    this.ledgerId = parts.ledgerId
-    this.epoch = parts.chain?.epoch ?? 0
-    this.state = parts.state
-    this.store = parts.store
-    this.#flushed = parts.state.position?.seq ?? -1
-    this.#costs = new CostWorkers({
-      threads: parts.configuration.costThreads,
-      cacheEntries: parts.configuration.costCacheEntries,
-    })
-    this.#writer = this.#openWriter(parts)
-    this.ledger = new Ledger({
-      writer: this.#writer,
-      state: this.state,
-      costs: this.#costs,
-      priorAt: (seq) => this.priorAt(seq),
-      at: () => this.at(),
-    })
-  }
-
-  /** Opens a new ledger with one token for each of the two people that a raise takes. */
-  async begin(): Promise<void> {
-    const { directory } = this.#parts
-    if (!directory.has('signing.key')) directory.createSigningSeed()
-    const asked = { actor: { token: '', role: 'system', source: 'ledger' }, cause: { kind: 'system' } } as const
-    const tokens = (['operator', 'approver'] as const).map((role) => {
-      // The file comes first: a crash between the two leaves a secret that opens nothing, never a ledger without tokens.
-      const secret = randomBytes(32).toString('base64url')
-      directory.writeSecret(`${role}.token`, `${secret}\n`)
-      const hash = createHash('sha256').update(secret).digest('hex')
-      return {
-        ...asked,
-        kind: 'create-token',
-        created: { token: randomUUID(), role, source: role, hash, expiresAt: null },
-      } as const
-    })
-    await this.#writer.writeAll([{ ...asked, kind: 'open-ledger', ledger: this.ledgerId }, ...tokens])
-  }
-
-  position(): Position {
-    const { position } = this.#writer
-    if (position === undefined) throw new RangeError('the ledger has no record yet')
-    return position
-  }
-
-  waiting(): number {
-    return this.#writer.waiting
-  }
-
-  reaches(seq: number, timeoutMs: number): Promise<boolean> {
-    if (this.position().seq >= seq) return Promise.resolve(true)
-    return new Promise((resolve) => {
-      const entry = { seq, tell: resolve }
-      this.#reached.push(entry)
-      setTimeout(() => this.#tell((waiting) => waiting === entry, false), timeoutMs).unref()
-    })
-  }
-
-  priorAt(seq: number) {
-    return readPrior(this.store, seq)
-  }
-
-  at(): string {
-    return this.#parts.timeKeeper.peek()
-  }
-
-  confirmClock(): void {
-    this.#parts.timeKeeper.confirm()
-  }
-
-  readiness() {
-    if (this.#fatal !== undefined) return [{ code: 'STORE_FAILED', detail: this.#fatal.message }]
-    const doubt = this.#parts.timeKeeper.doubt()
-    const recovery = notCharged(this.state.registry)
-    return [
-      ...(doubt === undefined ? [] : [doubt]),
-      ...(recovery === undefined ? [] : [{ code: 'RECOVERING', detail: recovery }]),
-      ...this.#readiness.flatMap((source) => source()),
-    ]
-  }
-
-  alsoReady(source: () => readonly NotReady[]): void {
-    this.#readiness.push(source)
-  }
-
-  refuseBy(refusal: () => LedgerError | undefined): void {
-    this.#refusal = refusal
-  }
-
-  confirmBy(confirm: (position: Position) => Promise<void> | undefined): void {
-    this.#confirm = confirm
-  }
-
-  onAppend(listener: (appended: Appended) => void): void {
-    this.#appendListener = listener
-  }
-
-  onFatal(listener: (error: Error) => void): void {
-    this.#fatalListener = listener
-    if (this.#fatal !== undefined) listener(this.#fatal)
-  }
-
-  async close(): Promise<void> {
-    await this.#writer.stop()
-    await this.#costs.close()
-    if (this.#fatal === undefined) this.state.flush({ ...this.position(), epoch: this.epoch })
-    this.state.close()
-    await this.store.close()
-    this.#parts.seen.close()
-    this.#parts.directory.release()
-  }
-
-  #openWriter({ store, timeKeeper, ledgerId, chain, configuration }: Parts): Writer<Command, Answer> {
-    const decider = new BudgetDecider({
-      state: this.state,
-      ledger: ledgerId,
-      priorAt: (seq) => this.priorAt(seq),
-      follow: (block) => follow(this.state, block),
-      committed: (position) => this.#committed(position),
-    })
-    return new Writer({
-      store,
-      decider,
-      timeKeeper,
-      ledger: ledgerId,
-      epoch: this.epoch,
-      position: chain?.position,
-      confirm: (position) => this.#confirm?.(position),
-      refusal: () => this.#refusal?.(),
-      maxBatch: configuration.maxBatch,
-      maxWaiting: configuration.maxWaiting,
-      onAppend: (appended) => this.#appendListener(appended),
-      onFatal: (error) => {
-        this.#fatal = error
-        this.#fatalListener(error)
-      },
-    })
-  }
-
-  #committed(position: Position): void {
-    this.#parts.seen.write(position)
-    this.#tell(({ seq }) => seq <= position.seq, true)
-    if (position.seq - this.#flushed < this.#parts.configuration.flushRecords) return
-    this.state.flush({ ...position, epoch: this.epoch })
-    this.#flushed = position.seq
-  }
-
-  #tell(whom: (entry: { readonly seq: number }) => boolean, reached: boolean): void {
-    for (let index = this.#reached.length - 1; index >= 0; index--) {
-      const entry = this.#reached[index]
-      if (entry === undefined || !whom(entry)) continue
-      this.#reached.splice(index, 1)
-      entry.tell(reached)
-    }
-  }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { LedgerError } from '../ledger/errors.js'
 import { type DiskTrouble, diskTrouble } from './disk-trouble.js'
@@ -65,6 +65,11 @@ export class DataDirectory {
   /** Writes or replaces a file that only its owner may read (mode 0600). */
   writeSecret(name: string, text: string): void {
     replaceFile(this.file(name), Buffer.from(text), 0o600)
+  }
+
+  /** Takes away a file that nothing needs any more. */
+  remove(name: string): void {
+    rmSync(this.file(name), { force: true })
   }
 
   /** The 32 bytes that the signing key comes from. Throws `KEY_MISSING` and `KEY_UNREADABLE`. */

@@ -3,6 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { DataDirectory } from '../adapters/data-directory.js'
 import { diskTrouble, freeBytes } from '../adapters/disk-trouble.js'
 import { SqliteFile } from '../adapters/sqlite-file.js'
+import { openServerStore } from '../adapters/stores.js'
+import { readStoreSettings, type ServerSettings } from '../configuration.js'
 import { type Position, recordsOf } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
 import { decodeRecord, leafHash } from '../ledger/record.js'
@@ -10,6 +12,7 @@ import { EXIT, type Io, writeJson, writeLine } from './io.js'
 import { parseOptions } from './options.js'
 import { thisProgram } from './program.js'
 import { ReadOnlyStore } from './read-only-store.js'
+import { LogInFile, LogOnServer, type ReadableLog } from './readable-log.js'
 import { runningService } from './running-service.js'
 import { table } from './table.js'
 
@@ -30,7 +33,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
     ...secrets(directory),
     disk(directory),
     ...(await inUse(directory)),
-    ...log(directory),
+    ...(await log(directory)),
   ]
   if (options.flag('json')) writeJson(io, { findings, ok: findings.every(({ level }) => level !== 'error') })
   else
@@ -123,27 +126,44 @@ const inUse = async (directory: DataDirectory): Promise<readonly Finding[]> => {
   }
 }
 
-const log = (directory: DataDirectory): readonly Finding[] => {
+const log = async (directory: DataDirectory): Promise<readonly Finding[]> => {
   try {
-    const store = ReadOnlyStore.open(directory.file('ledger.db'))
-    const structure = store.quickCheck()
-    if (structure !== 'ok') return [error('log.structure', structure)]
-    const head = store.head()
-    const findings =
-      head === undefined
-        ? [warning('log.empty', 'the log has no record yet')]
-        : [...lastBlock(store, head), derived(directory, head)]
-    store.close()
-    return findings
+    const settings = readStoreSettings(process.env)
+    return settings.kind === 'sqlite' ? await logInFile(directory) : await logOnServer(directory, settings)
   } catch (failure) {
     if (failure instanceof LedgerError) return [error('log.unreadable', failure.message)]
     throw failure
   }
 }
 
+const logInFile = async (directory: DataDirectory): Promise<readonly Finding[]> => {
+  const store = ReadOnlyStore.open(directory.file('ledger.db'))
+  const structure = store.quickCheck()
+  if (structure !== 'ok') return [error('log.structure', structure)]
+  return looked(new LogInFile(store), directory)
+}
+
+const logOnServer = async (directory: DataDirectory, settings: ServerSettings): Promise<readonly Finding[]> => {
+  const store = await openServerStore(settings)
+  const fault = await store.inspect()
+  if (fault === undefined) return looked(new LogOnServer(store), directory)
+  await store.close()
+  return [error('log.place', `${fault.code}: ${fault.message}`)]
+}
+
+const looked = async (log: ReadableLog, directory: DataDirectory): Promise<readonly Finding[]> => {
+  const head = await log.head()
+  const findings =
+    head === undefined
+      ? [warning('log.empty', 'the log has no record yet')]
+      : [...(await lastBlock(log, head)), derived(directory, head)]
+  await log.close()
+  return findings
+}
+
 /** The last block is whole, and ends with the leaf that was noted beside the log. */
-const lastBlock = (store: ReadOnlyStore, head: Position): readonly Finding[] => {
-  const [block] = store.blocks(head.block, head.block)
+const lastBlock = async (log: ReadableLog, head: Position): Promise<readonly Finding[]> => {
+  const block = await log.block(head)
   const bytes = block === undefined ? undefined : [...recordsOf(block)].at(-1)?.bytes
   if (bytes === undefined || leafHash(bytes) !== head.leaf) {
     return [

@@ -1,4 +1,3 @@
-import { DataDirectory } from '../adapters/data-directory.js'
 import { LedgerState } from '../adapters/state/ledger-state.js'
 import { estimateView } from '../application/estimate-view.js'
 import { exactCosts } from '../budget/costs.js'
@@ -13,7 +12,7 @@ import { readInput } from './input.js'
 import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
 import { parseOptions } from './options.js'
 import { Progress } from './progress.js'
-import { ReadOnlyStore } from './read-only-store.js'
+import { openLogOf, type ReadableLog } from './readable-log.js'
 import { table } from './table.js'
 
 /**
@@ -25,9 +24,8 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   const [file] = options.positionals
   if (file === undefined) throw usage('give a file with the spend, or - for stdin')
   const request = parseRequest('estimate', spendFrom(await readInput(file, io)), options.value('source') ?? 'cli')
-  const store = ReadOnlyStore.open(DataDirectory.inspect(options.required('data')).file('ledger.db'))
-  const state = stateOf(store, io, options.flag('progress'))
-  store.close()
+  const log = await openLogOf(options.required('data'))
+  const state = await stateOf(log, io, options.flag('progress')).finally(() => log.close())
   const costs = exactCosts(request.release, rowsFor(state.registry.active, request.attributes))
   const result = estimate(state, { ...request, costs }, new Date().toISOString())
   if (result.kind === 'rejected')
@@ -39,12 +37,12 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
 }
 
 /** Replays the log as it stands, so that it says the same as the service. */
-const stateOf = (store: ReadOnlyStore, io: Io, forced: boolean): LedgerState => {
+const stateOf = async (log: ReadableLog, io: Io, forced: boolean): Promise<LedgerState> => {
   const state = LedgerState.memory()
   const chain = new ChainCheck(undefined, 'trusted')
-  const head = store.head()
+  const head = await log.head()
   const progress = new Progress(io, 'records', head === undefined ? 0 : head.seq + 1, forced)
-  for (const block of store.blocks(head?.block ?? -1)) {
+  for await (const block of log.blocks(head?.block ?? -1)) {
     for (const { record } of chain.add(block)) evolve(state, eventOf(record), record)
     progress.update(block.last + 1)
   }

@@ -16,7 +16,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   const options = parseOptions(args, { values: ['data', 'out'], flags: ['progress', 'verbose'] })
   const directory = DataDirectory.inspect(options.required('data'))
   const key = signingKeyFrom(directory.readSigningSeed())
-  const verification = verifyDirectory(directory.path, io, options.flag('progress'))
+  const verification = await verifyDirectory(directory.path, io, options.flag('progress'))
   const out = options.value('out')
   const proof = verification.fault === undefined ? proofText(proofOf(verification, thisProgram(), key)) : undefined
   if (proof !== undefined && out !== undefined) replaceFile(out, Buffer.from(proof), 0o644)

@@ -1,5 +1,6 @@
 import { DataDirectory } from '../adapters/data-directory.js'
 import { nameFrom } from '../budget/names.js'
+import { readStoreSettings } from '../configuration.js'
 import { LedgerError } from '../ledger/errors.js'
 import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
 import { type Options, parseOptions } from './options.js'
@@ -18,7 +19,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   })
   const [action, id] = options.positionals
   const directory = DataDirectory.inspect(options.required('data'))
-  if (!directory.has('ledger.db')) throw noLedger(directory)
+  if (readStoreSettings(process.env).kind === 'sqlite' && !directory.has('ledger.db')) throw noLedger(directory)
   switch (action) {
     case 'create':
       return create(directory, options, io)

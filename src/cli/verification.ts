@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs'
-import { DataDirectory } from '../adapters/data-directory.js'
 import { ChainFault } from '../ledger/chain.js'
 import { LedgerError } from '../ledger/errors.js'
 import { wholeLines } from '../ledger/lines.js'
@@ -8,24 +7,24 @@ import { type Verification, Verifier } from '../recovery/verify.js'
 import { requireReadable } from './input.js'
 import { EXIT, type Io } from './io.js'
 import { Progress } from './progress.js'
-import { ReadOnlyStore } from './read-only-store.js'
+import { openLogOf, type ReadableLog } from './readable-log.js'
 
 /** Verifies the log of a data directory as it stands now, whether or not a service runs on it. */
-export const verifyDirectory = (data: string, io: Io, forced: boolean): Verification => {
-  const store = ReadOnlyStore.open(DataDirectory.inspect(data).file('ledger.db'))
+export const verifyDirectory = async (data: string, io: Io, forced: boolean): Promise<Verification> => {
+  const log = await openLogOf(data)
   try {
-    return verifyStore(store, io, forced)
+    return await verifyLog(log, io, forced)
   } finally {
-    store.close()
+    await log.close()
   }
 }
 
-const verifyStore = (store: ReadOnlyStore, io: Io, forced: boolean): Verification => {
-  const head = store.head()
+const verifyLog = async (log: ReadableLog, io: Io, forced: boolean): Promise<Verification> => {
+  const head = await log.head()
   const verifier = new Verifier()
   const progress = new Progress(io, 'records', head === undefined ? 0 : head.seq + 1, forced)
   try {
-    for (const block of store.blocks(head?.block ?? -1)) {
+    for await (const block of log.blocks(head?.block ?? -1)) {
       if (!verifier.addBlock(block)) break
       progress.update(verifier.size)
     }

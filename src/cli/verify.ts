@@ -24,7 +24,7 @@ const verifyRecords = async (options: Options, io: Io): Promise<number> => {
   const forced = options.flag('progress')
   const verification =
     data !== undefined
-      ? verifyDirectory(data, io, forced)
+      ? await verifyDirectory(data, io, forced)
       : await verifyFile(records ?? '', io, { head: options.value('head'), forced })
   if (options.flag('json')) writeJson(io, documentOf(verification))
   else writeLine(io, wordsOf(verification))

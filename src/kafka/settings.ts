@@ -143,4 +143,4 @@ const oneOf = <Value extends string>(
 }
 
 const invalid = (name: keyof typeof KAFKA_VARIABLES, what: string, hint: string): LedgerError =>
-  new LedgerError('CONFIGURATION_INVALID', `${KAFKA_VARIABLES[name]} ${what}`, { retry: 'never', hint })
+  new LedgerError('CONFIGURATION_INVALID', `${KAFKA_VARIABLES[name]} ${what}`, { retry: 'never', hint, exitCode: 2 })

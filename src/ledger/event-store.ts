@@ -85,7 +85,7 @@ export const appendUncertain = (blocks: readonly Block[], cause: unknown): Ledge
     `records ${blocks[0]?.first} to ${blocks.at(-1)?.last} may or may not have been kept: ${cause instanceof Error ? cause.message : cause}`,
     {
       retry: 'after-restart',
-      hint: 'Nobody was answered. Look at the disk, then restart: the start-up gate finds out what was kept.',
+      hint: 'Nobody was answered. Look at the disk or the server of the log, then restart: the start finds out what was kept.',
       cause,
     },
   )

@@ -122,9 +122,15 @@ export interface Run {
 }
 
 /** Runs a verb of the command line to its end. */
-export const run = (...args: string[]): Promise<Run> =>
+export const run = (...args: string[]): Promise<Run> => runWith({}, ...args)
+
+/** The same with more in its environment. */
+export const runWith = (environment: Readonly<Record<string, string>>, ...args: string[]): Promise<Run> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program(), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [program(), ...args], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (chunk) => (stdout += chunk))
