@@ -62,6 +62,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     does: 'what the topics of Kafka need beside what they have; makes what is missing',
     load: () => import('./topics.js'),
   },
+  copy: {
+    usage: '--from PLACE --to PLACE [--progress]',
+    does: 'bring one place of a log up to another: data directories, and ledgers on servers',
+    load: () => import('./copy.js'),
+  },
   doctor: {
     usage: '--data DIR',
     does: 'what an operator should know about a data directory',

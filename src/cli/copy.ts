@@ -1,0 +1,90 @@
+import { DataDirectory } from '../adapters/data-directory.js'
+import { SqliteStore } from '../adapters/sqlite-store.js'
+import { openServerStore } from '../adapters/stores.js'
+import { type StoreSettings, serverSettings } from '../configuration.js'
+import type { Position } from '../ledger/block.js'
+import type { EventStore } from '../ledger/event-store.js'
+import { type Copied, copyLog } from '../recovery/copy-log.js'
+import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
+import { parseOptions } from './options.js'
+import { Progress } from './progress.js'
+import { openLogOf, type ReadableLog } from './readable-log.js'
+
+/**
+ * `copy --from PLACE --to PLACE`: brings one place of a log up to another. A place is a data directory, or the URL of a server,
+ * where `EPSILON_LEDGER` names the ledger. Exits with 3 where the source went on meanwhile: then the same again copies the rest.
+ */
+export const run = async (args: readonly string[], io: Io): Promise<number> => {
+  const options = parseOptions(args, { values: ['from', 'to'], flags: ['progress'] })
+  const [from, to] = [options.required('from'), options.required('to')]
+  if (from === to) throw usage('--from and --to name the same place')
+  const source = await openSource(from)
+  const target = await openTarget(to)
+  try {
+    const copied = await brought(source, target.store, io, options.flag('progress'))
+    if (options.flag('json')) writeJson(io, documentOf(copied))
+    else writeLine(io, wordsOf(copied))
+    return copied.ahead === undefined ? EXIT.ok : EXIT.precondition
+  } finally {
+    await target.close()
+    await source.close()
+  }
+}
+
+const brought = async (source: ReadableLog, target: EventStore, io: Io, forced: boolean): Promise<Copied> => {
+  const end = (await source.head())?.seq ?? -1
+  const progress = new Progress(io, 'records', end + 1, forced)
+  const copied = await copyLog(source, target, (seq) => progress.update(seq + 1))
+  progress.end(copied.head.seq + 1)
+  return copied
+}
+
+const settingsOf = (place: string): StoreSettings =>
+  /^[a-z+]{2,}:\/\//.test(place) ? serverSettings(place, process.env) : { kind: 'sqlite' }
+
+const openSource = async (place: string): Promise<ReadableLog> => openLogOf(place, settingsOf(place))
+
+interface Target {
+  readonly store: EventStore
+  close(): Promise<void>
+}
+
+/** A directory is locked meanwhile: no service may write to what is being copied there. */
+const openTarget = async (place: string): Promise<Target> => {
+  const settings = settingsOf(place)
+  if (settings.kind !== 'sqlite') {
+    const store = await openServerStore(settings)
+    return { store, close: () => store.close() }
+  }
+  const directory = DataDirectory.open(place)
+  const path = directory.file('ledger.db')
+  try {
+    const store = directory.has('ledger.db') ? SqliteStore.open(path) : SqliteStore.create(path)
+    return { store, close: () => store.close().finally(() => directory.release()) }
+  } catch (error) {
+    directory.release()
+    throw error
+  }
+}
+
+const documentOf = ({ head, from, ahead }: Copied) => ({
+  ok: ahead === undefined,
+  head,
+  from: from ?? null,
+  ahead: ahead ?? null,
+})
+
+const wordsOf = ({ head, from, ahead }: Copied): string => {
+  const begun = from === undefined ? 'Copied' : `Went on after record ${from.seq}, and copied`
+  const done = `${begun} up to ${named(head)}: both logs are the same up to there.`
+  if (ahead !== undefined) {
+    return `${done}\nThe source has gone on to record ${ahead.seq} meanwhile: stop what serves it, and run the same command again.`
+  }
+  return [
+    done,
+    'Serve only one of the two from now on: a ledger that goes on in two places gives every budget out twice.',
+    'The signing key is no part of the log: take signing.key along yourself.',
+  ].join('\n')
+}
+
+const named = ({ seq, leaf }: Position): string => `record ${seq}, leaf ${leaf}`

@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { DataDirectory } from '../../src/adapters/data-directory.js'
+import { SqliteStore } from '../../src/adapters/sqlite-store.js'
+import { blockAfter, collect } from '../support/logs.js'
+import { temporaryFolder } from '../support/temporary-folder.js'
+import { wholeLog } from '../support/whole-log.js'
+import { command } from './in-process.js'
+import { directoryOf } from './ledger-directory.js'
+
+const whole = wholeLog()
+
+const newPlace = (): string => join(temporaryFolder(), 'copy')
+
+test('a log is copied from one directory to another, and both verify', async () => {
+  const { data } = await directoryOf(await whole)
+  const to = newPlace()
+  const head = await (await whole).store.head()
+  const copied = await command('copy', '--from', data, '--to', to, '--json')
+  expect(copied).toMatchObject({ code: 0 })
+  expect(JSON.parse(copied.stdout)).toEqual({ ok: true, head, from: null, ahead: null })
+  const again = await command('copy', '--from', data, '--to', to)
+  expect(again).toMatchObject({ code: 0 })
+  expect(again.stdout).toContain(`up to record ${head?.seq}, leaf ${head?.leaf}`)
+  expect(again.stdout).toContain('Serve only one of the two')
+  expect(await command('verify', '--data', to)).toMatchObject({ code: 0 })
+  const blocks = async (place: string) => {
+    const store = SqliteStore.open(join(place, 'ledger.db'))
+    return (await collect(store.read(0)).finally(() => store.close())).map(({ leaf }) => leaf)
+  }
+  expect(await blocks(to)).toEqual(await blocks(data))
+})
+
+test('a place with another log is refused, and so are one place and none', async () => {
+  const { data } = await directoryOf(await whole)
+  const other = newPlace()
+  await command('copy', '--from', data, '--to', other)
+  const store = SqliteStore.open(join(other, 'ledger.db'))
+  const head = await store.head()
+  await store.append([blockAfter(head, 1)], head)
+  await store.close()
+  expect(await command('copy', '--from', data, '--to', other)).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('COPY_MISMATCH'),
+  })
+  expect(await command('copy', '--from', data, '--to', data)).toMatchObject({ code: 2 })
+  expect(await command('copy', '--from', newPlace(), '--to', other)).toMatchObject({ code: 10 })
+  expect(await command('copy', '--from', data, '--to', 'mysql://localhost/x')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('CONFIGURATION_INVALID'),
+  })
+})
+
+test('a directory that a service has is not copied into', async () => {
+  const { data } = await directoryOf(await whole)
+  const to = newPlace()
+  const service = DataDirectory.open(to)
+  expect(await command('copy', '--from', data, '--to', to)).toMatchObject({ code: 11 })
+  service.release()
+  expect(await command('copy', '--from', data, '--to', to)).toMatchObject({ code: 0 })
+})
