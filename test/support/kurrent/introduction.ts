@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { ClusterInfo } from '@eventstore/db-client/generated/gossip_pb.js'
 import gossipPb from '@eventstore/db-client/generated/gossip_pb.js'
 import type { SupportedMethods } from '@eventstore/db-client/generated/serverfeatures_pb.js'
@@ -33,8 +33,9 @@ export const getSupportedMethods = (
 
 /** One node, which leads. */
 export const gossip = (port: number) => {
-  const half = () => String(randomBytes(8).readBigInt64BE())
-  const id = new sharedPb.UUID.Structured().setMostSignificantBits(half()).setLeastSignificantBits(half())
+  // Clients refuse an id that is no UUID.
+  const half = (at: number) => String(Buffer.from(randomUUID().replaceAll('-', ''), 'hex').readBigInt64BE(at))
+  const id = new sharedPb.UUID.Structured().setMostSignificantBits(half(0)).setLeastSignificantBits(half(8))
   return (_: ServerUnaryCall<Empty, ClusterInfo>, answer: sendUnaryData<ClusterInfo>) => {
     const member = new gossipPb.MemberInfo()
       .setInstanceId(new sharedPb.UUID().setStructured(id))
