@@ -9,31 +9,30 @@ export interface Page {
   readonly whole: boolean
 }
 
+/** How calls are made. */
+export interface Reading {
+  /** Never the client that appends. */
+  readonly reads: EventStoreDBClient
+  readonly patience: { readonly answerMs: number }
+  /** Aborts when nobody waits for answers any more. */
+  readonly closing: AbortSignal
+}
+
 /** Events forwards, from a revision on: at most `mostEvents`, and none after `mostBytes` bytes. */
 export const readForwards = (
-  client: EventStoreDBClient,
+  reading: Reading,
   stream: string,
   from: number,
-  { mostEvents, mostBytes, answerMs }: { mostEvents: number; mostBytes: number; answerMs: number },
+  { mostEvents, mostBytes }: { readonly mostEvents: number; readonly mostBytes: number },
 ): Promise<Page> => {
   const fromRevision = from === 0 ? START : BigInt(from)
-  return readPage(client, stream, { direction: FORWARDS, fromRevision, maxCount: mostEvents }, mostBytes, answerMs)
+  return readPage(reading, stream, { direction: FORWARDS, fromRevision, maxCount: mostEvents }, mostBytes)
 }
 
 /** The last event; undefined where a stream is there and has none that may be seen. */
-export const readLast = async (
-  client: EventStoreDBClient,
-  stream: string,
-  answerMs: number,
-): Promise<RecordedEvent | undefined> => {
-  const { events } = await readPage(
-    client,
-    stream,
-    { direction: BACKWARDS, fromRevision: END, maxCount: 1 },
-    Number.POSITIVE_INFINITY,
-    answerMs,
-  )
-  return events[0]
+export const readLast = async (reading: Reading, stream: string): Promise<RecordedEvent | undefined> => {
+  const options = { direction: BACKWARDS, fromRevision: END, maxCount: 1 } as const
+  return (await readPage(reading, stream, options, Number.POSITIVE_INFINITY)).events[0]
 }
 
 /**
@@ -41,40 +40,46 @@ export const readLast = async (
  * the next, so no call stays open while somebody thinks about what was read.
  */
 const readPage = async (
-  client: EventStoreDBClient,
+  { reads, patience, closing }: Reading,
   stream: string,
   options: ReadStreamOptions & { readonly maxCount: number },
   mostBytes: number,
-  answerMs: number,
 ): Promise<Page> => {
-  const reading = client.readStream(stream, { ...options, requiresLeader: true })
-  // What fails after it was left concerns nobody, and must not end the process.
-  reading.on('error', () => {})
-  // In the same turn as the call: the client tells an error once, to those who listen by then.
-  const results: AsyncIterator<ResolvedEvent> = reading[Symbol.asyncIterator]()
+  const call = reads.readStream(stream, { ...options, requiresLeader: true })
+  const results = resultsOf(call, closing)
   const events: RecordedEvent[] = []
   let bytes = 0
-  let over = false
   try {
     while (bytes < mostBytes) {
-      const next = await within(answerMs, results.next())
-      if (next.done === true) {
-        over = true
-        break
-      }
+      const next = await within(patience.answerMs, results.next())
+      if (next.done === true) return { events, whole: events.length < options.maxCount }
       const { event } = next.value
       if (event === undefined) continue
       events.push(event)
       if (event.data instanceof Uint8Array) bytes += event.data.length
     }
-    return { events, whole: over && events.length < options.maxCount }
+    return { events, whole: false }
   } finally {
-    if (!over) await leave(reading, () => reading.cancel())
+    await leave(call, () => call.cancel())
   }
+}
+
+/**
+ * What a call answers, until `over` aborts. Has to be asked for in the same turn as the call is made, and the first result as well: the
+ * client tells an error once, to those who listen by then. What fails after the call was left concerns nobody, and does not end the process.
+ */
+export const resultsOf = (call: Readable, over: AbortSignal): AsyncIterator<ResolvedEvent> => {
+  const end = (): void => void call.destroy()
+  call.on('error', () => {})
+  call.once('close', () => over.removeEventListener('abort', end))
+  over.addEventListener('abort', end)
+  if (over.aborted) end()
+  return call[Symbol.asyncIterator]()
 }
 
 /** Ends a call that may still be open: now, or, where it is only about to begin, then. */
 export const leave = async (call: Readable, cancel: () => Promise<void>): Promise<void> => {
+  if (call.destroyed && call.readableEnded) return
   call.destroy()
   await within(LEAVING_MS, cancel()).catch(() => {})
 }

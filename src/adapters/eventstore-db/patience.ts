@@ -6,7 +6,10 @@ export interface Patience {
   readonly answerMs: number
 }
 
-export const patienceOf = (settleMs: number): Patience => ({ settleMs, answerMs: Math.min(5_000, settleMs / 3) })
+export const patienceOf = (settleMs: number): Patience => ({
+  settleMs,
+  answerMs: Math.min(5_000, Math.ceil(settleMs / 3)),
+})
 
 /** Nobody answered in time. */
 export class NoAnswer extends Error {

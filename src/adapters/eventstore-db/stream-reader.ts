@@ -2,23 +2,19 @@ import type { EventStoreDBClient, RecordedEvent } from '@eventstore/db-client'
 import type { Block } from '../../ledger/block.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { blockOf } from './block-event.js'
-import { type Page, readForwards, readLast } from './event-reads.js'
+import { type Page, type Reading, readForwards, readLast } from './event-reads.js'
 import { Backoff, type Patience } from './patience.js'
 import { answerIn, forbidden, storeClosed, unreachable } from './server-answer.js'
 import { type StreamFindings, streamTombstoned, streamTruncated, troubleIn } from './stream-trouble.js'
 
 /** What every call about one stream needs to know. */
-export interface StreamPlace {
+export interface StreamPlace extends Reading {
   /** For appends, and for nothing else. */
   readonly appends: EventStoreDBClient
-  /** For reads and subscriptions. */
-  readonly reads: EventStoreDBClient
   readonly stream: string
   /** The hosts, for messages. */
   readonly shown: string
   readonly patience: Patience
-  /** Aborts when the store is closed. */
-  readonly closing: AbortSignal
 }
 
 /**
@@ -55,8 +51,7 @@ export class StreamReader {
 
   /** The last block; `nothing` where there is no stream, `emptied` where there is one and nothing in it can be read. */
   async last(ms = this.place.patience.settleMs): Promise<Block | 'nothing' | 'emptied'> {
-    const { reads, stream, patience } = this.place
-    const last = await this.insist(() => readLast(reads, stream, patience.answerMs), ms)
+    const last = await this.insist(() => readLast(this.place, this.place.stream), ms)
     if (last === NOT_FOUND) return 'nothing'
     return last === undefined ? 'emptied' : blockOf(last)
   }
@@ -88,15 +83,13 @@ export class StreamReader {
 
   /** What the server was told about the stream, as it is kept; empty where nobody has told it anything. */
   private async metadata(ms: number): Promise<StreamFindings['metadata']> {
-    const { reads, stream, patience } = this.place
-    const last = await this.insist(() => readLast(reads, `$$${stream}`, patience.answerMs), ms)
+    const last = await this.insist(() => readLast(this.place, `$$${this.place.stream}`), ms)
     return last === NOT_FOUND || last === undefined ? {} : fieldsOf(last)
   }
 
   private async page(stream: string, from: number, mostEvents: number, ms: number): Promise<Page | undefined> {
-    const { reads, patience } = this.place
-    const limits = { mostEvents, mostBytes: PAGE_BYTES, answerMs: patience.answerMs }
-    const page = await this.insist(() => readForwards(reads, stream, from, limits), ms)
+    const limits = { mostEvents, mostBytes: PAGE_BYTES }
+    const page = await this.insist(() => readForwards(this.place, stream, from, limits), ms)
     return page === NOT_FOUND ? undefined : page
   }
 

@@ -1,9 +1,8 @@
-import type { ResolvedEvent } from '@eventstore/db-client'
 import { START } from '@eventstore/db-client'
 import type { Block } from '../../ledger/block.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { blockOf } from './block-event.js'
-import { leave } from './event-reads.js'
+import { leave, resultsOf } from './event-reads.js'
 import { Backoff } from './patience.js'
 import { answerIn, forbidden } from './server-answer.js'
 import type { StreamPlace } from './stream-reader.js'
@@ -47,10 +46,7 @@ async function* live(place: StreamPlace, from: number, over: AbortSignal): Async
   // From a revision means after it.
   const fromRevision = from === 0 ? START : BigInt(from - 1)
   const subscription = reads.subscribeToStream(stream, { fromRevision, requiresLeader: true })
-  subscription.on('error', () => {})
-  const results: AsyncIterator<ResolvedEvent> = subscription[Symbol.asyncIterator]()
-  const end = (): void => void subscription.destroy()
-  over.addEventListener('abort', end)
+  const results = resultsOf(subscription, over)
   try {
     for (let expected = from; ; expected++) {
       const result = await results.next()
@@ -64,7 +60,6 @@ async function* live(place: StreamPlace, from: number, over: AbortSignal): Async
       yield block
     }
   } finally {
-    over.removeEventListener('abort', end)
     await leave(subscription, () => subscription.unsubscribe())
   }
 }

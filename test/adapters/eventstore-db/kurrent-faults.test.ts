@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { copyFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { EventStoreDBClient } from '@eventstore/db-client'
 import { expect, test, vi } from 'vitest'
 import { eventOf, streamName } from '../../../src/adapters/eventstore-db/block-event.js'
 import type { KurrentOptions, KurrentStore } from '../../../src/adapters/eventstore-db/kurrent-store.js'
 import { type Block, type Position, positionOf } from '../../../src/ledger/block.js'
+import { startChild } from '../../support/child.js'
 import { blockAfter, blocksOf, collect } from '../../support/logs.js'
 import { useDouble } from './use-kurrent.js'
 
@@ -254,6 +256,24 @@ test('a process has one client that appends, whatever is opened and closed, and 
   await expect(server().open({ url: `${server().url}&keepAliveInterval=5000` })).rejects.toMatchObject({
     code: 'STORE_CLIENT_TAKEN',
   })
+})
+
+test('a read that fails moves the reads to another connection, and leaves the one that appends wait on', async () => {
+  const { store } = await begun({ patienceMs: 300 })
+  const channelOf = (client: EventStoreDBClient): Promise<unknown> =>
+    (client as unknown as { getChannel(): Promise<unknown> }).getChannel()
+  const before = [await channelOf(server().client), await channelOf(server().reader)]
+  await server().double.misbehave({ refuse: true })
+  await expect(store.head()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
+  await server().double.behave()
+  const after = [await channelOf(server().client), await channelOf(server().reader)]
+  expect(after.map((channel, index) => channel === before[index])).toEqual([true, false])
+})
+
+test('a process that has closed its stores ends by itself', async () => {
+  const child = startChild(new URL('open-and-close.ts', import.meta.url), [server().url, randomUUID()])
+  expect(await child.line()).toBe('{"ended":true}')
+  expect(await child.line()).toBeUndefined()
 })
 
 test('close waits for the append that is on its way', async () => {
