@@ -13,6 +13,9 @@ export const NAMES = {
   rebuild: 'restart without state, records replayed',
   verify: 'verify',
   topic: (acknowledge: 'ledger' | 'journal') => `spends over a topic, EPSILON_ACK=${acknowledge}`,
+  storeBatch: (store: string, instances = 1) => `spends by /v1/spends/batch, ${store}${several(instances)}`,
+  storeSingle: (store: string, instances = 1) => `spends by /v1/spends, ${store}${several(instances)}`,
+  storeReplay: (store: string) => `replay, ${store}`,
   rawTopic: (acknowledge: 'ledger' | 'journal') =>
     `the same messages by kafkajs alone, beside EPSILON_ACK=${acknowledge}`,
   arrivals: (perSecond: number) => `${short(perSecond)} spends/s over a topic, to the decision`,
@@ -20,6 +23,8 @@ export const NAMES = {
 } as const
 
 const named = (budgets: 'spread' | 'hot'): string => (budgets === 'hot' ? 'one hot budget' : '1,000 budgets')
+
+const several = (instances: number): string => (instances === 1 ? '' : `, ${instances} instances of one ledger`)
 
 /** The histories before the loads; the second is set by `--records`. */
 export const SMALL = 'small history'

@@ -4,7 +4,6 @@ import { ends } from '../../src/kafka/tail.js'
 import { mendTopics, TOPIC_NAMES } from '../../src/kafka/topics.js'
 import { clientsOf } from '../services/kafka/topic.js'
 import { KafkaBroker } from '../support/kafka-broker.js'
-import { MissingPart } from '../support/missing-part.js'
 import { Service } from '../support/service.js'
 import { NAMES } from './aims.js'
 import { inProcess } from './in-process.js'
@@ -13,6 +12,7 @@ import { processorMs } from './machine.js'
 import { type Report, short } from './report.js'
 import { prepared } from './run-load.js'
 import type { ArrivalsResult, ConsumeResult, Task } from './topic-load.js'
+import { unlessMissing } from './unless-missing.js'
 
 /** How much is measured over topics. */
 export interface TopicScale {
@@ -30,16 +30,9 @@ const RATES = [100, 5_000] as const
 const POLL_MS = 20
 const LONGEST_MS = 300_000
 
-/** A broker for the rows of topics; undefined where it cannot be had, unless all parts are required. */
-export const startBroker = async (report: Report): Promise<KafkaBroker | undefined> => {
-  try {
-    return await KafkaBroker.start({ heapMiB: 512 })
-  } catch (error) {
-    if (!(error instanceof MissingPart) || process.env['REQUIRE_ALL'] === '1') throw error
-    report.leaveOut('spends over a topic', error.message)
-    return undefined
-  }
-}
+/** Undefined where it cannot be had. */
+export const startBroker = (report: Report): Promise<KafkaBroker | undefined> =>
+  unlessMissing('spends over a topic', report, () => KafkaBroker.start({ heapMiB: 512 }))
 
 /** Spends that wait in a topic, for either kind of acknowledgement; to one of the ledgers then come more, at fixed rates. */
 export const measureTopics = async (

@@ -22,8 +22,8 @@ export interface Scale {
 }
 
 export const BATCH = { connections: 6, perRequest: 1_000, units: 1_000 } as const
-const SINGLE = { connections: 64, perRequest: 1, units: 1_000, spends: 10_000_000 } as const
-const LONG_SECONDS = 3_600
+export const SINGLE = { connections: 64, perRequest: 1, units: 1_000, spends: 10_000_000 } as const
+export const LONG_SECONDS = 3_600
 
 /** A service with its policy, started on nothing. */
 export const fresh = async (): Promise<Target> => prepared(await Service.start())

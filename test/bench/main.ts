@@ -23,20 +23,24 @@ import { appendRaw, recordGroups } from './raw-sqlite.js'
 import { figureTable, Report, short } from './report.js'
 import type { Target } from './run-load.js'
 import { quantile } from './statistics.js'
+import { type StoreScale, Stores } from './stores.js'
+import { unlessMissing } from './unless-missing.js'
 
-const USAGE = `npm run bench -- [--quick] [--only ledger|topics] [--rounds N] [--records N] [--json FILE]
+const USAGE = `npm run bench -- [--quick] [--only ledger|stores|topics] [--rounds N] [--records N] [--json FILE]
 npm run bench -- --million
 
 Measures this machine: durable spends a second over HTTP beside PostgreSQL and SQLite with the same rule, replay,
-verification and costs, in interleaved rounds; then spends over topics of a real Kafka beside a client that only reads
-them, and how long a decision takes. --quick takes two to three minutes, the whole some twenty. Where PostgreSQL, or Java
-and Maven, are missing, their rows are left out and say so.
+verification and costs, in interleaved rounds; the same ledger in SQLite, PostgreSQL and a double of KurrentDB's protocol, with
+up to three instances; and spends over topics of a real Kafka beside a client that only reads them, and how long a decision
+takes. --quick takes some five minutes, the whole some half an hour. Where PostgreSQL, or Java and Maven, are missing, their rows are
+left out and say so.
 
 --million spends once for each of a million units, and shows memory, restart and verification.`
 
-interface BenchScale extends Scale, TopicScale {
+interface BenchScale extends Scale, TopicScale, StoreScale {
   readonly rounds: number
-  readonly topicRounds: number
+  /** Of topics and of stores. */
+  readonly serverRounds: number
 }
 
 const QUICK: BenchScale = {
@@ -46,7 +50,8 @@ const QUICK: BenchScale = {
   warmUp: 5_000,
   seconds: 1,
   dearSpends: 20,
-  topicRounds: 1,
+  serverRounds: 1,
+  storeSpends: 6_000,
   topicSpends: 20_000,
   arrivalSeconds: 5,
 }
@@ -57,13 +62,14 @@ const WHOLE: BenchScale = {
   warmUp: 10_000,
   seconds: 5,
   dearSpends: 1_000,
-  topicRounds: 3,
+  serverRounds: 3,
+  storeSpends: 30_000,
   topicSpends: 200_000,
   arrivalSeconds: 20,
 }
 
 /** What `--only` chooses from. */
-const PARTS = ['ledger', 'topics'] as const
+const PARTS = ['ledger', 'stores', 'topics'] as const
 type Part = (typeof PARTS)[number]
 
 const main = async (): Promise<void> => {
@@ -81,8 +87,8 @@ const main = async (): Promise<void> => {
   if (values.help) return console.log(USAGE)
   if (values.million) return benchUnits(1_000_000)
   const base = values.quick ? QUICK : WHOLE
-  const { rounds = base.rounds, rounds: topicRounds = base.topicRounds, records = base.records } = values
-  const scale = { ...base, rounds: Number(rounds), topicRounds: Number(topicRounds), records: Number(records) }
+  const { rounds = base.rounds, rounds: serverRounds = base.serverRounds, records = base.records } = values
+  const scale = { ...base, rounds: Number(rounds), serverRounds: Number(serverRounds), records: Number(records) }
   const folder = await mkdtemp(join(tmpdir(), 'epsilon-ledger-bench-'))
   try {
     await bench(folder, scale, partsOf(values.only), values.json)
@@ -111,6 +117,7 @@ const bench = async (
   )
   say(`append of 400 bytes with fdatasync: p50 ${short(machine.syncMs.p50)} ms, p99 ${short(machine.syncMs.p99)} ms`)
   if (parts.includes('ledger')) await benchLedger(folder, scale, report)
+  if (parts.includes('stores')) await benchStores(scale, report)
   if (parts.includes('topics')) await benchTopics(scale, report)
   await finish(report, machine, away.share(), json)
 }
@@ -121,15 +128,11 @@ const benchLedger = async (
   report: Report,
 ): Promise<void> => {
   const { rounds } = scale
-  const postgres = await Postgres.start()
+  const postgres = await unlessMissing('the same rule in PostgreSQL', report, () => Postgres.start())
   const started: Target[] = []
   try {
     const clients = postgres && (await bestClients(postgres, scale.seconds / 2))
-    say(
-      postgres === undefined
-        ? 'PostgreSQL: left out, it is not installed'
-        : `${postgres.version}, clients: ${JSON.stringify(clients)}`,
-    )
+    if (postgres !== undefined) say(`${postgres.version}, clients: ${JSON.stringify(clients)}`)
     let large = await filled(scale.records, report)
     started.push(large)
     for (let round = 1; round <= rounds; round++) {
@@ -154,13 +157,25 @@ const benchLedger = async (
   }
 }
 
+const benchStores = async (scale: BenchScale, report: Report): Promise<void> => {
+  const stores = await Stores.start(report)
+  try {
+    for (let round = 1; round <= scale.serverRounds; round++) {
+      say(`stores, round ${round} of ${scale.serverRounds}`)
+      await stores.measure(scale, round, report, say)
+    }
+  } finally {
+    await stores.stop()
+  }
+}
+
 const benchTopics = async (scale: BenchScale, report: Report): Promise<void> => {
   const broker = await startBroker(report)
   if (broker === undefined) return
   say(`Apache Kafka ${broker.version}, one broker`)
   try {
-    for (let round = 1; round <= scale.topicRounds; round++) {
-      say(`Kafka, round ${round} of ${scale.topicRounds}`)
+    for (let round = 1; round <= scale.serverRounds; round++) {
+      say(`Kafka, round ${round} of ${scale.serverRounds}`)
       await measureTopics(broker, scale, round, report, say)
     }
   } finally {

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MissingPart } from '../support/missing-part.js'
 import { PostgresServer } from '../support/postgres-server.js'
 
 /** The same rule written by hand, as two teams would write it. */
@@ -25,17 +24,12 @@ const BUDGETS = 1_000
 export class Postgres {
   private constructor(private readonly server: PostgresServer) {}
 
-  /** Undefined where PostgreSQL or pgbench is not installed. */
-  static async start(): Promise<Postgres | undefined> {
+  /** Throws `MissingPart` where PostgreSQL or pgbench is not installed. */
+  static async start(): Promise<Postgres> {
     const settings = { shared_buffers: '512MB', max_wal_size: '4GB', fsync: 'on', synchronous_commit: 'on' }
-    try {
-      const started = new Postgres(await PostgresServer.start({ settings }))
-      await started.create()
-      return started
-    } catch (error) {
-      if (error instanceof MissingPart) return undefined
-      throw error
-    }
+    const started = new Postgres(await PostgresServer.start({ settings }))
+    await started.create()
+    return started
   }
 
   get version(): string {

@@ -26,6 +26,11 @@ export class Report {
     return [...this.measured].map(([name, { unit, values }]) => ({ name, unit, ...spreadOf(values) }))
   }
 
+  /** The newest measurement of a figure; not a number where there is none. */
+  last(name: string): number {
+    return this.measured.get(name)?.values.at(-1) ?? Number.NaN
+  }
+
   median(name: string): number | undefined {
     const values = this.measured.get(name)?.values
     return values === undefined ? undefined : spreadOf(values).median
