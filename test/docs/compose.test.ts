@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { load } from 'js-yaml'
 import { expect, test } from 'vitest'
+import { readConfiguration } from '../../src/configuration.js'
 
 interface Service {
   readonly image?: string
@@ -8,6 +9,7 @@ interface Service {
   readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
   readonly depends_on?: Readonly<Record<string, unknown>>
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 const COMPOSE = load(readFileSync('docker/compose.yaml', 'utf8')) as {
@@ -33,4 +35,21 @@ test('what is kept and what is waited for is there', () => {
   expect(kept.sort()).toEqual(Object.keys(COMPOSE.volumes).sort())
   const awaited = SERVICES.flatMap(([, { depends_on = {} }]) => Object.keys(depends_on))
   expect(awaited.filter((name) => COMPOSE.services[name] === undefined)).toEqual([])
+})
+
+/** As compose fills in `${NAME:-standard}`. */
+const filledIn = (environment: Readonly<Record<string, string>>, given: Readonly<Record<string, string>>) =>
+  Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      value.replace(/^\$\{(\w+):-(.*)\}$/, (_, variable: string, standard: string) => given[variable] ?? standard),
+    ]),
+  )
+
+test.each(['sqlite', 'kurrentdb'])('the ledger of it can keep its log in %s, and finds its servers there', (kind) => {
+  const { environment = {} } = COMPOSE.services['ledger'] as Service
+  const read = filledIn(environment, kind === 'sqlite' ? {} : { EPSILON_STORE: kind })
+  expect(readConfiguration(read, { data: '/data' }).store.kind).toBe(kind)
+  for (const host of Object.values(read).flatMap((value) => value.match(/\b[a-z]+(?=:\d)/g) ?? []))
+    expect(Object.keys(COMPOSE.services)).toContain(host)
 })
