@@ -6,9 +6,9 @@ import { expect, test, vi } from 'vitest'
 import { eventOf, streamName } from '../../../src/adapters/eventstore-db/block-event.js'
 import type { KurrentOptions, KurrentStore } from '../../../src/adapters/eventstore-db/kurrent-store.js'
 import { type Block, type Position, positionOf } from '../../../src/ledger/block.js'
+import { useDouble } from '../../adapters/eventstore-db/use-kurrent.js'
 import { startChild } from '../../support/child.js'
 import { blockAfter, blocksOf, collect } from '../../support/logs.js'
-import { useDouble } from './use-kurrent.js'
 
 const server = useDouble()
 
