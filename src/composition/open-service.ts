@@ -222,6 +222,7 @@ export class OpenService implements Service {
       refusal: () => this.#place.fault ?? this.#refusal?.(),
       maxBatch: configuration.maxBatch,
       maxWaiting: configuration.maxWaiting,
+      shared: configuration.store.kind !== 'sqlite',
       onAppend: (appended) => this.#appendListener(appended),
       onFatal: (error) => {
         this.#fatal = error

@@ -81,6 +81,8 @@ export interface WriterOptions<Command, Answer> {
   readonly confirm?: (position: Position) => Promise<void> | undefined
   /** Why no command may be taken now; it rejects those that come. */
   readonly refusal?: () => LedgerError | undefined
+  /** Others append to the same store. Not where nothing is said. */
+  readonly shared?: boolean
   /** Called once, when an append failed or an invariant broke: end the process. */
   readonly onFatal: (error: LedgerError) => void
 }
@@ -239,7 +241,7 @@ export class Writer<Command, Answer> {
   }
 
   /** Commands leave the queue when their decision is final; whatever else happens, the next batch begins with them again. */
-  private async writeBatch(tickets: readonly Ticket<Command, Answer>[]): Promise<void> {
+  private async writeBatch(tickets: readonly Ticket<Command, Answer>[], readOn = false): Promise<void> {
     const { decider, timeKeeper, onAppend } = this.options
     const preparing = decider.prepare(tickets.map((ticket) => ticket.command))
     if (preparing !== undefined) await preparing
@@ -248,6 +250,7 @@ export class Writer<Command, Answer> {
     if (batch instanceof Unwritable) return this.dropUnwritable(batch)
     const blocks = batch.builder.blocks()
     if (!this.fitsStore(blocks, batch.outcomes.length)) return
+    if (blocks.length === 0 && !readOn && (await this.isOutdated(batch))) return this.writeBatch(tickets, true)
     if (blocks.length > 0) {
       const startedMs = timeKeeper.monotonic()
       const position = await this.append(blocks)
@@ -274,6 +277,18 @@ export class Writer<Command, Answer> {
     if (blocks.length <= 1 || commands <= 1 || this.options.store.keepsAllOrNone) return true
     this.nextBatch = commands - 1
     return false
+  }
+
+  /**
+   * Takes in what others have appended before anybody is turned down without a record: no append would find out that what a
+   * command lacks has been there for a while.
+   */
+  private async isOutdated({ outcomes }: Batch<Answer>): Promise<boolean> {
+    if (this.options.shared !== true) return false
+    if (!outcomes.some((outcome) => outcome !== undefined && isBlocking(outcome.decision))) return false
+    const before = this.at
+    await this.readOn()
+    return !samePosition(before, this.at)
   }
 
   /** Takes what is left of a call out of the queue. */
@@ -358,12 +373,16 @@ export class Writer<Command, Answer> {
     for await (const block of this.options.store.read(this.at === undefined ? 0 : this.at.seq + 1)) this.take(block)
   }
 
+  /** Those who come meanwhile have to wait until a batch is written; one look at the store is for all who wait by now. */
   private async takeInArrived(): Promise<void> {
-    for (let next = this.arrived[0]; next !== undefined; next = this.arrived[0]) {
-      const { block, resolve } = next
+    let looked = false
+    for (const { block, resolve } of this.arrived.slice()) {
       const expected = this.at === undefined ? 0 : this.at.block + 1
       if (block?.number === expected) this.take(block)
-      else if (block === undefined || block.number > expected) await this.readOn()
+      else if (block === undefined ? !looked : block.number > expected) {
+        await this.readOn()
+        looked = true
+      }
       this.arrived.shift()
       resolve()
     }

@@ -63,6 +63,21 @@ test('what one process has recorded, another one knows when it is asked', async 
   expect(await two.ledger.settle('none', { count: 1 }, trainer, cause)).toMatchObject({ code: 'NOT_FOUND' })
 })
 
+test('nobody is turned down for the lack of what another process has recorded', async () => {
+  const [one, two] = (await processesOn(new PiecewiseStore(), 2)) as [LedgerProcess, LedgerProcess]
+  await one.ledger.request('reserve', { ...narrow('r', 'u'), expiresInSeconds: 60 }, trainer, cause)
+  const released = await two.ledger.release('r', { reason: 'nothing was computed' }, trainer, cause)
+  expect(released).toMatchObject({ kind: 'answered', event: { type: 'ReservationReleased' } })
+  await two.halt()
+  expect(await one.ledger.request('spend', narrow('1', 'u'), trainer, cause)).toMatchObject({ code: 'HALTED' })
+  await two.resume()
+  const spent = await one.ledger.request('spend', narrow('1', 'u'), trainer, cause)
+  expect(spent).toMatchObject({ kind: 'answered', event: { type: 'SpendAccepted' } })
+  expect(await two.ledger.release('none', { reason: 'nothing was computed' }, trainer, cause)).toMatchObject({
+    code: 'NOT_FOUND',
+  })
+})
+
 /** One request of a random history: by which process, over how many units from which one, and whether under an older id. */
 const request = fc.record({
   by: fc.nat(2),

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { MemoryStore } from '../../src/adapters/memory-store.js'
 import type { Block, Position } from '../../src/ledger/block.js'
 import { ChainCheck } from '../../src/ledger/chain.js'
@@ -171,4 +171,29 @@ test('several writers on one store never pass the cap together, answer everybody
     }),
     { numRuns: 200 },
   )
+})
+
+test('those who ask for what is new, again and again, do not keep a command from being decided', async () => {
+  const { writer, end } = instanceOn(new MemoryStore(), { cap: 1, follows: false })
+  let answered = false
+  let looks = 0
+  const asker = async (): Promise<void> => {
+    for (; !answered && looks < 1_000; looks++) await writer.refresh()
+  }
+  const askers = [asker(), asker(), asker()]
+  await writer.write({ kind: 'add', amount: 1 }).finally(() => {
+    answered = true
+  })
+  expect(looks).toBeLessThan(100)
+  await Promise.all(askers)
+  await end()
+})
+
+test('one look at the store is for all who ask for what is new at the same time', async () => {
+  const store = new MemoryStore()
+  const { writer, end } = instanceOn(store, { cap: 1, follows: false })
+  const reads = vi.spyOn(store, 'read')
+  await Promise.all(Array.from({ length: 100 }, () => writer.refresh()))
+  expect(reads).toHaveBeenCalledTimes(1)
+  await end()
 })

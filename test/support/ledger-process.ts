@@ -49,6 +49,7 @@ export class LedgerProcess {
       ledger: LEDGER,
       epoch: chain?.epoch ?? 0,
       position: chain?.position,
+      shared: true,
       onFatal: () => undefined,
       ...options,
     })
