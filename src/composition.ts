@@ -113,7 +113,7 @@ const openFile = (directory: DataDirectory): EventStore => {
   if (trace === undefined) return SqliteStore.create(directory.file(LOG))
   throw new LedgerError('LEDGER_LOST', `${directory.path} has ${trace}, but its log ${LOG} is gone`, {
     retry: 'never',
-    hint: `A new log would refund every budget. Put ${LOG} back, or name an empty directory for a new ledger.`,
+    hint: `A new log would refund every budget. Put ${LOG} back, or set EPSILON_STORE to the server that it was kept on. For a new ledger name an empty directory.`,
     exitCode: 3,
   })
 }

@@ -22,7 +22,12 @@ export class SeenFile {
   }
 
   static open(path: string): SeenFile {
-    return new SeenFile(path, existsSync(path) ? positionIn(readFileSync(path, 'utf8')) : undefined)
+    return new SeenFile(path, SeenFile.read(path))
+  }
+
+  /** The position in a file; undefined where there is none. */
+  static read(path: string): Position | undefined {
+    return existsSync(path) ? positionIn(readFileSync(path, 'utf8')) : undefined
   }
 
   /** One write of one fixed length: a process that is killed leaves the old line or the new one. */

@@ -19,28 +19,28 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   const [from, to] = [options.required('from'), options.required('to')]
   if (from === to) throw usage('--from and --to name the same place')
   const source = await openSource(from)
+  const copied = await brought(source, to, io, options.flag('progress')).finally(() => source.close())
+  if (options.flag('json')) writeJson(io, documentOf(copied))
+  else writeLine(io, wordsOf(copied))
+  return copied.ahead === undefined ? EXIT.ok : EXIT.precondition
+}
+
+const brought = async (source: ReadableLog, to: string, io: Io, forced: boolean): Promise<Copied> => {
   const target = await openTarget(to)
   try {
-    const copied = await brought(source, target.store, io, options.flag('progress'))
-    if (options.flag('json')) writeJson(io, documentOf(copied))
-    else writeLine(io, wordsOf(copied))
-    return copied.ahead === undefined ? EXIT.ok : EXIT.precondition
+    const end = (await source.head())?.seq ?? -1
+    const progress = new Progress(io, 'records', end + 1, forced)
+    const copied = await copyLog(source, target.store, (seq) => progress.update(seq + 1))
+    progress.end(copied.head.seq + 1)
+    return copied
   } finally {
     await target.close()
-    await source.close()
   }
 }
 
-const brought = async (source: ReadableLog, target: EventStore, io: Io, forced: boolean): Promise<Copied> => {
-  const end = (await source.head())?.seq ?? -1
-  const progress = new Progress(io, 'records', end + 1, forced)
-  const copied = await copyLog(source, target, (seq) => progress.update(seq + 1))
-  progress.end(copied.head.seq + 1)
-  return copied
-}
-
+/** What begins as a URL does is one, however it goes on: a folder that is named like it would have the password in its name. */
 const settingsOf = (place: string): StoreSettings =>
-  /^[a-z+]{2,}:\/\//.test(place) ? serverSettings(place, process.env) : { kind: 'sqlite' }
+  /^[a-z][a-z0-9+.-]+:/i.test(place) ? serverSettings(place, process.env) : { kind: 'sqlite' }
 
 const openSource = async (place: string): Promise<ReadableLog> => openLogOf(place, settingsOf(place))
 
@@ -54,7 +54,10 @@ const openTarget = async (place: string): Promise<Target> => {
   const settings = settingsOf(place)
   if (settings.kind !== 'sqlite') {
     const store = await openServerStore(settings)
-    return { store, close: () => store.close() }
+    const fault = await store.inspect().catch((error) => error)
+    if (fault === undefined) return { store, close: () => store.close() }
+    await store.close()
+    throw fault
   }
   const directory = DataDirectory.open(place)
   const path = directory.file('ledger.db')

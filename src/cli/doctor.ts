@@ -2,10 +2,11 @@ import { existsSync, statSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { DataDirectory } from '../adapters/data-directory.js'
 import { diskTrouble, freeBytes } from '../adapters/disk-trouble.js'
+import { SeenFile } from '../adapters/seen-file.js'
 import { SqliteFile } from '../adapters/sqlite-file.js'
 import { openServerStore } from '../adapters/stores.js'
 import { readStoreSettings, type ServerSettings } from '../configuration.js'
-import { type Position, recordsOf } from '../ledger/block.js'
+import { type Position, positionOf, recordsOf, samePosition } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
 import { decodeRecord, leafHash } from '../ledger/record.js'
 import { EXIT, type Io, writeJson, writeLine } from './io.js'
@@ -131,9 +132,16 @@ const log = async (directory: DataDirectory): Promise<readonly Finding[]> => {
     const settings = readStoreSettings(process.env)
     return settings.kind === 'sqlite' ? await logInFile(directory) : await logOnServer(directory, settings)
   } catch (failure) {
-    if (failure instanceof LedgerError) return [error('log.unreadable', failure.message)]
+    if (failure instanceof LedgerError) return [unread(failure)]
     throw failure
   }
+}
+
+/** A server that cannot be asked says nothing about the log. */
+const unread = (failure: LedgerError): Finding => {
+  const { exitCode, code, message, hint } = failure
+  if (exitCode === EXIT.integrity || exitCode === EXIT.notFound) return error('log.unreadable', message)
+  return error('store.unusable', `${code}: ${message}. ${hint}`)
 }
 
 const logInFile = async (directory: DataDirectory): Promise<readonly Finding[]> => {
@@ -145,21 +153,51 @@ const logInFile = async (directory: DataDirectory): Promise<readonly Finding[]> 
 
 const logOnServer = async (directory: DataDirectory, settings: ServerSettings): Promise<readonly Finding[]> => {
   const store = await openServerStore(settings)
-  const fault = await store.inspect()
+  const fault = await store.inspect().catch((failure) => failure)
   if (fault === undefined) return looked(new LogOnServer(store), directory)
   await store.close()
+  if (fault.exitCode !== EXIT.integrity) throw fault
   return [error('log.place', `${fault.code}: ${fault.message}`)]
 }
 
 const looked = async (log: ReadableLog, directory: DataDirectory): Promise<readonly Finding[]> => {
-  const head = await log.head()
-  const findings =
-    head === undefined
-      ? [warning('log.empty', 'the log has no record yet')]
-      : [...(await lastBlock(log, head)), derived(directory, head)]
-  await log.close()
+  try {
+    // Before the log: what a service has seen by then is there.
+    const [seen, derived] = [seenIn(directory), derivedIn(directory)]
+    const head = await log.head()
+    const last = head === undefined ? [warning('log.empty', 'the log has no record yet')] : await lastBlock(log, head)
+    const lost = await lacks(log, head, [seen, derived.found])
+    return [...last, ...lost, ...(lost.length === 0 ? [derived.finding(head)] : [])]
+  } finally {
+    await log.close()
+  }
+}
+
+/** What a service has seen that used this directory; the log that it used has it. */
+interface Found {
+  readonly name: string
+  readonly position: Position | undefined
+}
+
+const lacks = async (
+  log: ReadableLog,
+  head: Position | undefined,
+  all: readonly Found[],
+): Promise<readonly Finding[]> => {
+  const ends = head === undefined ? 'is empty' : `ends with record ${head.seq}, leaf ${head.leaf}`
+  const findings: Finding[] = []
+  for (const { name, position } of all) {
+    if (position === undefined) continue
+    const block = head === undefined ? undefined : await log.block(position)
+    if (block !== undefined && samePosition(positionOf(block), position)) continue
+    const text = `${name} has seen record ${position.seq} with leaf ${position.leaf}, which the log has not; that ${ends}`
+    findings.push(error('log.went_back', `${text}. ${LOOK_WHICH}`))
+  }
   return findings
 }
+
+const LOOK_WHICH =
+  'No service starts on it. Look at EPSILON_STORE and EPSILON_LEDGER, then at docs/runbooks/log-went-back.md'
 
 /** The last block is whole, and ends with the leaf that was noted beside the log. */
 const lastBlock = async (log: ReadableLog, head: Position): Promise<readonly Finding[]> => {
@@ -183,20 +221,36 @@ const lastBlock = async (log: ReadableLog, head: Position): Promise<readonly Fin
   ]
 }
 
+const seenIn = (directory: DataDirectory): Found => ({ name: 'seen', position: SeenFile.read(directory.file('seen')) })
+
 /** The derived state is a shortcut: the next start brings it up to the log, builds it anew, or refuses a log that is not its own. */
-const derived = (directory: DataDirectory, head: Position): Finding => {
-  if (!directory.has('state.db'))
-    return fine('state.none', 'there is no derived state; the next start builds it from the log')
+const derivedIn = (directory: DataDirectory): { found: Found; finding: (head: Position | undefined) => Finding } => {
+  const found = (position?: Position): Found => ({ name: 'state.db', position })
+  if (!directory.has('state.db')) {
+    const none = fine('state.none', 'there is no derived state; the next start builds it from the log')
+    return { found: found(), finding: () => none }
+  }
   try {
-    const file = new SqliteFile(`${pathToFileURL(directory.file('state.db'))}?mode=ro`, 1_000)
-    const row = file.prepare('SELECT seq, leaf FROM head').get([])
-    file.close()
-    const behind = head.seq - Number(row?.['seq'] ?? -1)
-    return fine('state.position', `the derived state is ${behind} records behind the log; the next start replays those`)
+    const position = positionIn(directory.file('state.db'))
+    return { found: found(position), finding: (head) => behind((head?.seq ?? -1) - (position?.seq ?? -1)) }
   } catch (failure) {
-    return warning(
+    const unreadable = warning(
       'state.unreadable',
       `the derived state cannot be read now (${(failure as Error).message}); the next start builds it anew where it has to`,
     )
+    return { found: found(), finding: () => unreadable }
+  }
+}
+
+const behind = (records: number): Finding =>
+  fine('state.position', `the derived state is ${records} records behind the log; the next start replays those`)
+
+const positionIn = (path: string): Position | undefined => {
+  const file = new SqliteFile(`${pathToFileURL(path)}?mode=ro`, 1_000)
+  try {
+    const row = file.prepare('SELECT block, seq, leaf FROM head').get([])
+    return row && { block: Number(row['block']), seq: Number(row['seq']), leaf: String(row['leaf']) }
+  } finally {
+    file.close()
   }
 }

@@ -1,10 +1,11 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { DataDirectory } from '../adapters/data-directory.js'
+import { openServerStore } from '../adapters/stores.js'
 import type { Service } from '../application/service.js'
 import type { TokenCreated } from '../budget/events.js'
 import { secondsAfter } from '../budget/window.js'
 import { openService } from '../composition.js'
-import { readConfiguration } from '../configuration.js'
+import { readConfiguration, type StoreSettings } from '../configuration.js'
 import { LedgerError } from '../ledger/errors.js'
 import { EXIT } from './io.js'
 import { type RunningService, runningService } from './running-service.js'
@@ -51,13 +52,35 @@ export const atTokenDesk = async <Result>(
 ): Promise<Result> => {
   const running = await runningService(directory, tokenFile)
   if (running !== undefined) return action(overHttp(running))
-  const service = await openService(readConfiguration(process.env, { data: directory.path }))
+  const configuration = readConfiguration(process.env, { data: directory.path })
+  await requireLedger(configuration.store)
+  const service = await openService(configuration)
   try {
     return await action(onDirectory(service))
   } finally {
     await service.close()
   }
 }
+
+/** A name that was written wrong is no new ledger: only `serve` begins one. */
+const requireLedger = async (settings: StoreSettings): Promise<void> => {
+  if (settings.kind === 'sqlite') return
+  const store = await openServerStore(settings)
+  const fault = await store.inspect().catch((error) => error)
+  const head = fault === undefined ? await store.head() : undefined
+  await store.close()
+  if (fault !== undefined) throw fault
+  if (head === undefined)
+    throw noLedger(`${JSON.stringify(settings.ledger)} (EPSILON_LEDGER) on the server of EPSILON_STORE`)
+}
+
+/** @param where it was looked for, as in "there is no ledger in …". */
+export const noLedger = (where: string): LedgerError =>
+  new LedgerError('STORE_MISSING', `there is no ledger ${where}`, {
+    retry: 'never',
+    hint: 'epsilon-ledger serve --data DIR makes one',
+    exitCode: EXIT.notFound,
+  })
 
 const overHttp = (service: RunningService): TokenDesk => ({
   create: async ({ role, source, days }) => {

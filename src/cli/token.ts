@@ -5,7 +5,7 @@ import { LedgerError } from '../ledger/errors.js'
 import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
 import { type Options, parseOptions } from './options.js'
 import { table } from './table.js'
-import { atTokenDesk, type ListedToken, managerOf, type TokenRole } from './token-desk.js'
+import { atTokenDesk, type ListedToken, managerOf, noLedger, type TokenRole } from './token-desk.js'
 
 const ROLES: readonly TokenRole[] = ['emitter', 'auditor', 'operator', 'approver']
 const MOST_DAYS = 36_500
@@ -19,7 +19,8 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   })
   const [action, id] = options.positionals
   const directory = DataDirectory.inspect(options.required('data'))
-  if (readStoreSettings(process.env).kind === 'sqlite' && !directory.has('ledger.db')) throw noLedger(directory)
+  if (readStoreSettings(process.env).kind === 'sqlite' && !directory.has('ledger.db'))
+    throw noLedger(`in ${directory.path}`)
   switch (action) {
     case 'create':
       return create(directory, options, io)
@@ -113,10 +114,3 @@ const roleFrom = (text: string): TokenRole => {
 const missingId = (): never => {
   throw usage('token revoke needs the id of a token; token list shows them')
 }
-
-const noLedger = (directory: DataDirectory): LedgerError =>
-  new LedgerError('STORE_MISSING', `there is no ledger in ${directory.path}`, {
-    retry: 'never',
-    hint: 'epsilon-ledger serve --data DIR makes one',
-    exitCode: EXIT.notFound,
-  })

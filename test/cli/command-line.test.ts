@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { SeenFile } from '../../src/adapters/seen-file.js'
+import { SqliteStore } from '../../src/adapters/sqlite-store.js'
+import type { Position } from '../../src/ledger/block.js'
+import { freePort } from '../support/free-port.js'
 import { Scenario } from '../support/scenario.js'
 import { PROGRAM, run } from '../support/service.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
@@ -109,4 +113,34 @@ test('doctor names what an operator should look at', async () => {
     'files.modes',
     'tokens.lying',
   ])
+})
+
+test('doctor tells a log that lacks what was seen, and a server that cannot be asked', async () => {
+  const { data } = await directoryOf(await Scenario.open())
+  const errors = async () => {
+    const { code, stdout } = await command('doctor', '--data', data, '--json')
+    const { findings } = JSON.parse(stdout) as { findings: { code: string; level: string; detail: string }[] }
+    return { code, findings: findings.filter(({ level }) => level === 'error') }
+  }
+  const seen = SeenFile.open(join(data, 'seen'))
+  onTestFinished(() => seen.close())
+  const log = SqliteStore.open(join(data, 'ledger.db'))
+  const head = (await log.head().finally(() => log.close())) as Position
+  seen.write(head)
+  expect(await errors()).toEqual({ code: 0, findings: [] })
+  for (const position of [
+    { ...head, leaf: 'ab'.repeat(32) },
+    { ...head, block: head.block + 1, seq: head.seq + 1 },
+  ]) {
+    seen.write(position)
+    const { code, findings } = await errors()
+    expect(code).toBe(20)
+    expect(findings).toMatchObject([{ code: 'log.went_back' }])
+    expect(findings[0]?.detail).toContain(`record ${position.seq} with leaf ${position.leaf}`)
+    expect(findings[0]?.detail).toContain(`record ${head.seq}, leaf ${head.leaf}`)
+  }
+  vi.stubEnv('EPSILON_STORE', 'postgres')
+  vi.stubEnv('EPSILON_POSTGRES_URL', `postgres://ledger@127.0.0.1:${await freePort()}/db`)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  expect(await errors()).toMatchObject({ code: 3, findings: [{ code: 'store.unusable' }] })
 })

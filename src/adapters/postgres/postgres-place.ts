@@ -76,6 +76,7 @@ const badUrl = (why: string): LedgerError =>
   new LedgerError('CONFIGURATION_INVALID', `the URL of PostgreSQL cannot be used: ${why}`, {
     retry: 'never',
     hint: 'Write it as postgres://user@host:5432/database, and the password beside it.',
+    exitCode: 2,
   })
 
 const BIGINT = 20

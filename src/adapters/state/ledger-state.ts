@@ -409,7 +409,7 @@ const partitionName = (topic: string, partition: number): string => `${partition
 const lost = (path: string, cause: Error, log: string): LedgerError =>
   new LedgerError('LEDGER_LOST', `${path} does not belong to its log, which is ${log}: ${cause.message}`, {
     retry: 'never',
-    hint: 'Serving this log would refund what the other one has spent. Put the log back that was here, or name an empty directory for a new ledger. Only if this log is certainly the right one: remove the files seen and state.db.',
+    hint: 'Serving this log would refund what the other one has spent. Look at EPSILON_STORE and EPSILON_LEDGER first: another name is another log. Put the log back that was here, or name an empty directory for a new ledger. Only if this log is certainly the right one: remove the files seen and state.db.',
     cause,
     exitCode: 3,
   })
