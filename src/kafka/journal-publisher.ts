@@ -43,7 +43,8 @@ export const MOST_BLOCKS_A_SEND = 64
  *
  * The offset of each send says whether somebody else has written in between. The first block that follows has its place: where
  * another process of this ledger took ours, this one is fenced before any position is told. Our own repeats, what a process
- * that we have overtaken still sends, and other ledgers' blocks are passed.
+ * that we have overtaken still sends, and other ledgers' blocks are passed. What another instance has sent of the same log is not sent again:
+ * whoever lags repeats no more than one send, which a start must be able to look past.
  */
 export class JournalPublisher {
   readonly #parts: JournalParts
@@ -105,7 +106,8 @@ export class JournalPublisher {
     for (;;) {
       const blocks = await this.#blocks.take({ items: MOST_BLOCKS_A_SEND, bytes: SEND_BYTES })
       if (blocks === undefined) return
-      await this.#send(blocks)
+      const lacking = blocks.filter(({ number }) => number > this.#line.end.block)
+      if (lacking.length > 0) await this.#send(lacking)
     }
   }
 

@@ -27,8 +27,9 @@ export interface Sides {
  * Compares a log, which must not be empty, with its journal. Reads from the end back, as far as it takes to be certain; nothing is
  * changed.
  *
- * A process that was overtaken can have added blocks that do not count: the one send that was under way. So more blocks than
- * one send has are looked at, even where the last one is ours.
+ * The last blocks may say nothing of the end. A process that was overtaken can have added some that do not count, and each
+ * instance that lagged behind the others some that were there before: the one send that was under way, once or again and again.
+ * So more different blocks are looked at than all of those have, even where the last one is ours.
  */
 export const compareWithJournal = async (
   journal: Journal,
@@ -47,10 +48,10 @@ export const compareWithJournal = async (
   return (await walkFrom(journal, store, head, { from: ends.low, to: ends.high })).result(ends)
 }
 
-/** Blocks that are looked at before a short look is believed: more than two sends of a publisher have. */
-const ENOUGH = 160
+/** Blocks, each counted once, that are looked at before a short look is believed: nine sends of a publisher have no more. */
+const ENOUGH = 577
 /** Messages that are read from the end, before the place of the log's own end is worked out. */
-const TAILS = [192n, 4_096n]
+const TAILS = [640n, 4_096n]
 /** Messages that are read at a time, from the beginning, for the first block of a ledger. */
 const STEP = 256n
 
@@ -85,8 +86,9 @@ const walkFrom = async (
 
 /** Follows the blocks that count, beside the log's own, from the first one that both have. */
 class Walk {
-  #entries = 0
-  /** Blocks that were looked at before one spoke of another process; undefined while none has. */
+  /** Blocks that took the line further; repeats do not. */
+  #advanced = 0
+  /** The same, before a block spoke of another process; undefined while none has. */
   #beforeDoubt: number | undefined
   #first: JournalEntry | undefined
   #line: JournalLine | undefined
@@ -101,15 +103,13 @@ class Walk {
 
   /** Whether what was read says enough, however much lies before it: what was overtaken may stand at its beginning. */
   get isCertain(): boolean {
-    return this.#line !== undefined && this.#end === undefined && (this.#beforeDoubt ?? this.#entries) >= ENOUGH
+    return this.#line !== undefined && this.#end === undefined && (this.#beforeDoubt ?? this.#advanced) >= ENOUGH
   }
 
   async take(entry: JournalEntry): Promise<void> {
-    if (this.#end === undefined) {
-      if (this.#line === undefined) await this.#begin(entry)
-      else await this.#follow(entry, this.#line)
-    }
-    this.#entries++
+    if (this.#end !== undefined) return
+    if (this.#line === undefined) await this.#begin(entry)
+    else await this.#follow(entry, this.#line)
   }
 
   /** Of a walk that is certain, or that began where the journal does. */
@@ -132,8 +132,10 @@ class Walk {
   async #begin(entry: JournalEntry): Promise<void> {
     if (this.#first !== undefined) return
     const { block } = entry
-    if (await this.#isOwn(block)) this.#line = new JournalLine(positionOf(block))
-    else if (follows(block, this.head)) {
+    if (await this.#isOwn(block)) {
+      this.#line = new JournalLine(positionOf(block))
+      this.#advanced++
+    } else if (follows(block, this.head)) {
       this.#line = new JournalLine(this.head)
       this.#miss(entry, this.#line)
     } else this.#first = entry
@@ -143,12 +145,12 @@ class Walk {
     const { head } = this
     const { block, offset, epoch } = entry
     if (block.number <= head.block && (await this.#isOwn(block))) {
-      if (block.number > line.end.block) line.advance(block)
+      if (block.number > line.end.block) this.#advance(block, line)
       return
     }
     const place = line.placeOf(block)
     if (place === 'passed') {
-      if (block.number <= head.block || epoch > this.#epoch) this.#beforeDoubt ??= this.#entries
+      if (block.number <= head.block || epoch > this.#epoch) this.#beforeDoubt ??= this.#advanced
     } else if (block.number > head.block && place === 'next') this.#miss(entry, line)
     else if (place === 'beyond' && block.number > head.block + 1)
       this.#end = gapBefore(block, line.end.block > head.block ? line.end : head)
@@ -158,7 +160,12 @@ class Walk {
   #miss({ block, offset, epoch }: JournalEntry, line: JournalLine): void {
     this.#missingFrom ??= offset
     this.#epoch = epoch
+    this.#advance(block, line)
+  }
+
+  #advance(block: Block, line: JournalLine): void {
     line.advance(block)
+    this.#advanced++
   }
 
   async #isOwn(block: Block): Promise<boolean> {

@@ -119,6 +119,24 @@ test('two instances of one ledger both publish its log: neither is fenced, and a
   )
 })
 
+test('an instance that lags behind another one sends a single time what the journal has already', async () => {
+  const bench = new Bench()
+  bench.patienceMs = 10_000
+  const blocks = blocksOf(...Array.from({ length: 500 }, () => 1))
+  await bench.append(...blocks.slice(0, 400))
+  const one = bench.publish()
+  await one.reached(399)
+  await one.stop()
+  const lagging = bench.publish()
+  await lagging.reached(399)
+  expect(bench.topic.values().length).toBeLessThanOrEqual(400 + 64)
+  await bench.append(...blocks.slice(400))
+  await lagging.reached(499)
+  expect(bench.topic.values().length).toBeLessThanOrEqual(500 + 64)
+  expect(plain(bench.journal())).toEqual(plain(blocks))
+  await lagging.stop()
+})
+
 test('a record is reached only when its block is acknowledged', async () => {
   const bench = new Bench()
   bench.patienceMs = 10_000
