@@ -46,7 +46,7 @@ export interface Gate {
   /** Brings a log up to what others have of it, before anything reads it; `ledger` is undefined for a new one. */
   atStart(ledger: string | undefined, store: EventStore, repair: Repair): Promise<void>
   /** The state is up to the log, whose last record is `head`, and nothing is decided yet. */
-  accept(state: BudgetState, head: number): void
+  accept(state: BudgetState, head: number): Promise<void>
 }
 
 const openIn = async (
@@ -91,7 +91,7 @@ const openOn = async (
   })
   await requireNotBehind(store, directory.file(SEEN), seen.before)
   const chain = known === undefined ? undefined : await broughtUp(store, state, path)
-  if (chain !== undefined) gate?.accept(state, chain.position.seq)
+  if (chain !== undefined) await gate?.accept(state, chain.position.seq)
   const timeKeeper = new TimeKeeper(clock, chain?.at)
   const service = new OpenService({ directory, store, state, seen, timeKeeper, ledgerId, chain, configuration })
   if (chain !== undefined || (await service.begin())) return service.serving()

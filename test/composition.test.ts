@@ -143,7 +143,7 @@ const gateOver = (topics: MemoryTopics): Gate & { standing?: Standing } => ({
     if (ledger !== undefined)
       this.standing = await checkAtStart({ ledger, store, topics }, { ...repair, progress: () => {} })
   },
-  accept(state, head) {
+  async accept(state, head) {
     if (this.standing !== undefined) requireKnownJournal(this.standing, knownJournal(state, topics.journalName, head))
   },
 })

@@ -134,17 +134,22 @@ export class KafkaEdge extends Topics {
 
   /** Why not everything that comes by topics can be decided and published now. */
   readiness(): readonly NotReady[] {
-    const behind = lagReason(this.#lag())
+    const lag = this.#lag()
+    const behind = lag && lagReason(lag)
     return [...(behind === undefined ? [] : [behind]), ...this.#readiness()]
   }
 
   /** Why nothing may be decided now: a restored copy would give numbers out twice. */
   refusal(): LedgerError | undefined {
-    return lagRefusal(this.#lag())
+    const lag = this.#lag()
+    return lag && lagRefusal(lag)
   }
 
-  #lag(): Lag {
-    const journalled = this.#journal?.position() ?? this.parts.compared()?.journalled?.seq ?? -1
+  /** Undefined while nobody knows what the journal has: then nothing is decided anyway. */
+  #lag(): Lag | undefined {
+    const compared = this.parts.compared()
+    if (compared === undefined) return undefined
+    const journalled = this.#journal?.position() ?? compared.journalled?.seq ?? -1
     return { head: this.parts.service.position().seq, journalled }
   }
 

@@ -3,6 +3,7 @@ import type { BudgetState } from '../budget/state.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { EventStore } from '../ledger/event-store.js'
 import {
+  type Checked,
   checkAtStart,
   checkWhileRunning,
   type KnownJournal,
@@ -28,6 +29,8 @@ const PAUSE_MS = 500
  */
 export class StartGate {
   readonly #topics: KafkaTopics
+  /** What was compared at the start; undefined for a ledger that begins. */
+  #checked: Checked | undefined
   #standing: Standing | undefined
   /** What the log says of its journal; undefined for a ledger that begins. */
   #known: KnownJournal | undefined
@@ -46,7 +49,8 @@ export class StartGate {
       try {
         for (const warning of await checkTopics(this.clients)) this.log(warning)
         if (ledger === undefined) return
-        this.#standing = await checkAtStart({ ledger, store, topics: this.#topics }, repair)
+        this.#checked = { ledger, store, topics: this.#topics }
+        this.#standing = await checkAtStart(this.#checked, repair)
         return
       } catch (error) {
         const known = kafkaError(error, 'comparing the log with its journal')
@@ -58,9 +62,25 @@ export class StartGate {
   }
 
   /** After the log was read into a state, and before anything is decided. @throws LedgerError JOURNAL_REPLACED, JOURNAL_EMPTIED */
-  accept(state: BudgetState, head: number): void {
-    this.#known = knownJournal(state, this.#topics.journalName, head)
-    if (this.#standing !== undefined) requireKnownJournal(this.#standing, this.#known)
+  async accept(state: BudgetState, head: number): Promise<void> {
+    const known = knownJournal(state, this.#topics.journalName, head)
+    this.#known = known
+    if (this.#checked === undefined || this.#standing === undefined) return
+    // Another instance may have begun the journal since it was looked at, and the log that was read after that says so.
+    if (this.#standing.journalled === undefined && known.had > 0n) this.#standing = await this.#lookAgain(this.#checked)
+    if (this.#standing !== undefined) requireKnownJournal(this.#standing, known)
+  }
+
+  /** Undefined where brokers cannot be reached: then it is compared while the service runs. */
+  async #lookAgain(checked: Checked): Promise<Standing | undefined> {
+    try {
+      return await checkWhileRunning(checked)
+    } catch (error) {
+      const known = kafkaError(error, 'comparing the log with its journal')
+      if (known.retry !== 'now') throw known
+      this.log(`${known.code}: ${known.message}; ${UNCHECKED}`)
+      return undefined
+    }
   }
 
   /** How far the journal has the log. @throws LedgerError where the two do not fit, or cannot be compared now. */
