@@ -59,7 +59,7 @@ export class OpenService implements Service {
     this.epoch = parts.chain?.epoch ?? 0
     this.state = parts.state
     this.store = parts.store
-    this.#place = new PlaceWatch(parts.store)
+    this.#place = new PlaceWatch(parts.store, () => this.#writer.position)
     this.#flushed = parts.state.position?.seq ?? -1
     this.#costs = new CostWorkers({
       threads: parts.configuration.costThreads,

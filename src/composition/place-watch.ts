@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LedgerError } from '../ledger/errors.js'
+import { type Position, samePosition } from '../ledger/block.js'
+import { LedgerError } from '../ledger/errors.js'
 import type { EventStore } from '../ledger/event-store.js'
 
-/** Looks again and again whether the place of a log is sound: what somebody else does to it shows in no append. */
+/**
+ * Looks again and again whether the place of a log is sound, and has what was read from it: what somebody else does to it shows to
+ * nobody who does not append.
+ */
 export class PlaceWatch {
   #fault: LedgerError | undefined
 
   constructor(
     private readonly store: EventStore,
+    /** Up to where the log was read or written here. */
+    private readonly position: () => Position | undefined,
     private readonly everyMs = 30_000,
   ) {}
 
@@ -26,6 +32,29 @@ export class PlaceWatch {
 
   /** What cannot be reached is told by the append that waits for it; what is known of it stays so. */
   async #look(): Promise<void> {
-    this.#fault = await this.store.inspect().catch(() => this.#fault)
+    this.#fault = await this.#faultNow().catch(() => this.#fault)
   }
+
+  async #faultNow(): Promise<LedgerError | undefined> {
+    const fault = await this.store.inspect()
+    if (fault !== undefined) return fault
+    const seen = this.position()
+    const head = await this.store.head()
+    // A head beyond it comes to whoever follows the log, and has to continue it.
+    if (seen === undefined || (head !== undefined && head.seq > seen.seq) || samePosition(seen, head)) return undefined
+    return wentBack(seen, head)
+  }
+}
+
+const wentBack = (seen: Position, head: Position | undefined): LedgerError => {
+  const ends = head === undefined ? 'the store has none' : `the store ends with record ${head.seq} (leaf ${head.leaf})`
+  return new LedgerError(
+    'STORE_WENT_BACK',
+    `record ${seen.seq} (leaf ${seen.leaf}) was read from the store or written to it, but ${ends}`,
+    {
+      retry: 'after-restart',
+      hint: 'An older copy took the place of the store. Bring the newest one back: docs/runbooks/log-went-back.md',
+      exitCode: 21,
+    },
+  )
 }

@@ -26,7 +26,7 @@ export interface Copied {
  * Brings a store up to a log, block for block and byte for byte, and looks at the chain on the way. What is there already is
  * kept, so that an interrupted copy goes on where it ended; it has to be a beginning of the log.
  *
- * @throws LedgerError COPY_EMPTY, COPY_MISMATCH, COPY_CONFLICT; a ChainFault for a damaged source; and what the stores throw.
+ * @throws LedgerError COPY_EMPTY, COPY_MISMATCH, COPY_CONFLICT, COPY_INTERRUPTED; a ChainFault for a damaged source; and what the stores throw.
  */
 export const copyLog = async (
   source: CopySource,
@@ -93,8 +93,11 @@ const appended = async (target: EventStore, group: readonly Block[], after: Posi
   try {
     await target.append(group, after)
   } catch (error) {
-    if (!(error instanceof AppendConflict)) throw error
-    throw mismatch('COPY_CONFLICT', `somebody else writes to the target: ${error.message}`, error)
+    if (error instanceof AppendConflict)
+      throw mismatch('COPY_CONFLICT', `somebody else writes to the target: ${error.message}`, error)
+    if (error instanceof LedgerError && error.code === 'APPEND_UNCERTAIN')
+      throw mismatch('COPY_INTERRUPTED', `the target takes no more: ${error.message}`, error)
+    throw error
   }
 }
 
@@ -112,5 +115,7 @@ const mismatch = (code: string, message: string, cause?: unknown): LedgerError =
 const HINTS: Readonly<Record<string, string>> = {
   COPY_EMPTY: 'Name the place of a ledger with --from.',
   COPY_MISMATCH: 'Nothing was changed. Name an empty place, or one that an earlier copy of this ledger was begun in.',
+  COPY_INTERRUPTED:
+    'Look at the disk or the server of the target, then run the same command again: it goes on where the target ends.',
   COPY_CONFLICT: 'Stop whatever serves the target, and look which of the two it was meant to be.',
 }

@@ -61,19 +61,21 @@ test('a directory that a service has is not copied into', async () => {
   expect(await command('copy', '--from', data, '--to', to)).toMatchObject({ code: 0 })
 })
 
-test.each(['postgres:/ledger:s3cret@host/db', 'POSTGRES://ledger:s3cret@host/db', 'pg2://u:s3cret@host'])(
-  'a mistyped URL is no folder, and its password is shown nowhere: %s',
-  async (place) => {
-    const { data } = await directoryOf(await whole)
-    for (const places of [
-      ['--from', data, '--to', place],
-      ['--from', place, '--to', newPlace()],
-    ]) {
-      const { code, stdout, stderr } = await command('copy', ...places)
-      expect(code).toBe(2)
-      expect(stdout + stderr).toContain('CONFIGURATION_INVALID')
-      expect(stdout + stderr).not.toContain('s3cret')
-    }
-    expect(existsSync(place)).toBe(false)
-  },
-)
+test.each([
+  'postgres:/ledger:s3cret@host/db',
+  'POSTGRES://ledger:s3cret@host/db',
+  'esdb:ledger:s3cret@host',
+  'pg2://u:s3cret@host',
+])('a mistyped URL is no folder, and its password is shown nowhere: %s', async (place) => {
+  const { data } = await directoryOf(await whole)
+  for (const places of [
+    ['--from', data, '--to', place],
+    ['--from', place, '--to', newPlace()],
+  ]) {
+    const { code, stdout, stderr } = await command('copy', ...places)
+    expect(code).toBe(2)
+    expect(stdout + stderr).toContain('CONFIGURATION_INVALID')
+    expect(stdout + stderr).not.toContain('s3cret')
+  }
+  expect(existsSync(place)).toBe(false)
+})

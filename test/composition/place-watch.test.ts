@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/adapters/memory-store.js'
 import { PlaceWatch } from '../../src/composition/place-watch.js'
+import { positionOf } from '../../src/ledger/block.js'
 import { LedgerError } from '../../src/ledger/errors.js'
+import { blockAfter } from '../support/logs.js'
 
 /** A place that is what the test says. */
 class Place extends MemoryStore {
@@ -22,7 +24,7 @@ class Place extends MemoryStore {
 
 test('what is wrong with a place is known until it is mended, also while nobody answers', async () => {
   const place = new Place()
-  const watch = new PlaceWatch(place, 1)
+  const watch = new PlaceWatch(place, () => undefined, 1)
   const over = new AbortController()
   const running = watch.run(over.signal)
   await place.looked()
@@ -34,6 +36,31 @@ test('what is wrong with a place is known until it is mended, also while nobody 
   await place.looked()
   expect(watch.fault?.code).toBe('STREAM_CAPPED')
   place.state = 'sound'
+  await place.looked()
+  expect(watch.fault).toBeUndefined()
+  over.abort()
+  await running
+})
+
+test('a place that has less than was read from it, or another record there, is told, and one that has more is not', async () => {
+  const place = new Place()
+  const [first, second] = [blockAfter(undefined, 1), blockAfter(undefined, 2)]
+  await place.append([first], undefined)
+  let seen = positionOf(first)
+  const watch = new PlaceWatch(place, () => seen, 1)
+  const over = new AbortController()
+  const running = watch.run(over.signal)
+  await place.looked()
+  expect(watch.fault).toBeUndefined()
+  for (const other of [positionOf(second), { ...seen, leaf: 'ab'.repeat(32) }]) {
+    seen = other
+    await place.looked()
+    expect(watch.fault).toMatchObject({ code: 'STORE_WENT_BACK', exitCode: 21 })
+    expect(watch.fault?.message).toContain(`record ${other.seq} (leaf ${other.leaf})`)
+  }
+  // The primary is back.
+  seen = positionOf(first)
+  await place.append([blockAfter(seen, 1)], seen)
   await place.looked()
   expect(watch.fault).toBeUndefined()
   over.abort()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { MemoryStore } from '../../src/adapters/memory-store.js'
 import { type Block, type Position, positionOf } from '../../src/ledger/block.js'
-import type { EventStore } from '../../src/ledger/event-store.js'
+import { appendUncertain, type EventStore } from '../../src/ledger/event-store.js'
 import { type CopySource, copyLog } from '../../src/recovery/copy-log.js'
 import { FaultyStore } from '../support/faulty-store.js'
 import { blockAfter, blocksOf, collect } from '../support/logs.js'
@@ -101,6 +101,26 @@ test('a target that somebody else writes to is left alone', async () => {
   }
   await expect(copyLog(contested, target, nothing)).rejects.toMatchObject({ code: 'COPY_CONFLICT', exitCode: 3 })
   expect(await collect(target.read(0))).toHaveLength(1)
+})
+
+test('a target that takes no more says so, and the same copy goes on there', async () => {
+  const source = await filled(2, 2)
+  let full = true
+  class Full extends PiecewiseStore {
+    override async append(blocks: readonly Block[], after: Position | undefined): Promise<Position> {
+      if (full && after !== undefined) throw appendUncertain(blocks, new Error('disk is full'))
+      return super.append(blocks, after)
+    }
+  }
+  const target = new Full()
+  await expect(copyLog(sourceOf(source), target, nothing)).rejects.toMatchObject({
+    code: 'COPY_INTERRUPTED',
+    exitCode: 3,
+    message: expect.stringContaining('disk is full'),
+  })
+  full = false
+  const from = positionOf(source.blockOf(0) as Block)
+  expect(await copyLog(sourceOf(source), target, nothing)).toMatchObject({ from, head: await source.head() })
 })
 
 test('a source that goes on meanwhile is told', async () => {

@@ -79,7 +79,7 @@ const newClient = (connectionString: string): EventStoreDBClient => {
     throw new LedgerError(
       'CONFIGURATION_INVALID',
       `the address of KurrentDB is not accepted: ${(error as Error).message.split('\n')[0]}`,
-      { retry: 'never', hint: 'Look at tlsCAFile, userCertFile and userKeyFile. docs/stores.md' },
+      { retry: 'never', hint: 'Look at tlsCAFile, userCertFile and userKeyFile. docs/stores.md', exitCode: 2 },
     )
   } finally {
     console.warn = warn

@@ -110,4 +110,5 @@ const invalid = (what: string): LedgerError =>
   new LedgerError('CONFIGURATION_INVALID', `the address of KurrentDB ${what}`, {
     retry: 'never',
     hint: 'For example esdb://node1:2113,node2:2113,node3:2113?tls=true&tlsCAFile=ca.crt. docs/stores.md',
+    exitCode: 2,
   })
