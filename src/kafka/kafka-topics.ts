@@ -34,9 +34,10 @@ export class KafkaTopics extends Topics {
   async spendsEnds(): Promise<readonly PartitionEnd[]> {
     const topic = this.clients.topic('spends')
     const { partitions: taken } = this.clients.settings
-    return [...(await ends(this.clients, topic))]
-      .filter(([partition]) => taken?.has(partition) ?? true)
-      .map(([partition, { high }]) => ({ topic, partition, high }))
+    return [...(await ends(this.clients, topic))].map(([partition, { high }]) => {
+      const end = { topic, partition, high }
+      return (taken?.has(partition) ?? true) ? end : { ...end, isElsewhere: true }
+    })
   }
 }
 

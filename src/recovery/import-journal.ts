@@ -6,13 +6,14 @@ import type { EventStore } from '../ledger/event-store.js'
 import type { Journal, JournalEntry, PartitionEnd } from './journal.js'
 import { fenced, forked, journalDamaged, rangeLost } from './journal-fault.js'
 import { JournalLine } from './journal-line.js'
+import { NamedPartitions } from './named-partitions.js'
 
 export interface Import {
   readonly journal: Journal
   readonly store: EventStore
   /** Offset of the first block that the log lacks. */
   readonly from: bigint
-  /** Where the spends end, asked when everything else is done. */
+  /** Where the spends end, asked also when everything else is done. */
   readonly spendsEnds: () => Promise<readonly PartitionEnd[]>
   /** The instant of the new epoch; never before that of the last record. */
   readonly stamp: (lastAt: string) => string
@@ -39,6 +40,8 @@ export const EPOCH_MARGIN = 2 ** 20
  */
 export const importJournal = async (task: Import): Promise<Imported> => {
   const rest = await Remainder.of(task)
+  const isShared = (await task.spendsEnds()).some(({ isElsewhere }) => isElsewhere)
+  if (isShared) for await (const block of task.store.read(0)) rest.named.addBlock(block)
   const missing = new Missing(task)
   await rest.read(task.journal, (block) => missing.add(block))
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -74,7 +77,7 @@ const epochAfter = (rest: Remainder, ends: readonly PartitionEnd[], { stamp }: I
   const seq = Math.max(position.seq, rest.highest) + 1 + EPOCH_MARGIN
   const builder = new BlockBuilder(position, seq)
   const undecided = ends
-    .filter(({ high }) => high > 0n)
+    .filter(({ high, isElsewhere, ...place }) => high > 0n && (!isElsewhere || rest.named.has(place)))
     .map(({ topic, partition, high }) => ({ topic, partition, before: String(high) }))
   const data: GapDeclared = { from: position.seq + 1, to: seq - 1, reason: REASON, undecided }
   builder.add({
@@ -97,6 +100,7 @@ class Remainder {
   /** The highest number and epoch that any block had, also one that does not count. */
   highest = 0
   highestEpoch = 0
+  readonly named = new NamedPartitions()
 
   private constructor(
     private readonly line: JournalLine,
@@ -149,7 +153,7 @@ class Remainder {
 
   #check(block: Block, offset: bigint): void {
     try {
-      this.chain.add(block)
+      for (const { record } of this.chain.add(block)) this.named.add(record)
     } catch (error) {
       throw error instanceof ChainFault ? journalDamaged(offset, error) : error
     }

@@ -43,6 +43,8 @@ export interface PartitionEnd {
   readonly topic: string
   readonly partition: number
   readonly high: bigint
+  /** This process is told not to take it: another instance does, or another ledger. */
+  readonly isElsewhere?: true
 }
 
 /** The topics around a ledger, as far as a start has to know them. */
@@ -55,6 +57,6 @@ export abstract class Topics {
   /** The highest record that any published decision of this ledger stands on; undefined where there is no decision. */
   abstract decidedUpTo(ledger: string): Promise<number | undefined>
 
-  /** Every partition of spends that this ledger takes. */
+  /** Every partition of spends. */
   abstract spendsEnds(): Promise<readonly PartitionEnd[]>
 }

@@ -5,7 +5,7 @@ import { ChainCheck } from '../../src/ledger/chain.js'
 import { decodeRecord } from '../../src/ledger/record.js'
 import { EPOCH_MARGIN } from '../../src/recovery/import-journal.js'
 import { checkAtStart, checkWhileRunning, requireKnownJournal } from '../../src/recovery/start-check.js'
-import { blockAfter, blocksOf, collect, epochAfter, instant } from '../support/logs.js'
+import { blockAfter, blockOfMessage, blocksOf, collect, epochAfter, instant } from '../support/logs.js'
 import { MemoryTopics } from '../support/memory-topics.js'
 
 const LEDGER = 'ours'
@@ -190,6 +190,25 @@ describe('an older copy', () => {
       expect((await logOf(store)).slice(0, -1)).toEqual(blocks)
     },
   )
+
+  test('has the messages charged of every partition that its records name, whichever instance takes it now', async () => {
+    const [first] = blocksOf(1) as [Block]
+    const inLog = blockOfMessage(positionOf(first), 1)
+    const elsewhere = blockOfMessage(positionOf(inLog), 3, 'other.spends')
+    const inJournal = blockOfMessage(positionOf(elsewhere), 2)
+    const blocks = [first, inLog, elsewhere, inJournal, blockAfter(positionOf(inJournal), 1)]
+    const { topics } = journalled(blocks)
+    topics.spends = [0, 1, 2, 3].map((partition) => {
+      const end = { topic: 'epsilon.spends', partition, high: 7n }
+      return partition === 0 ? end : { ...end, isElsewhere: true as const }
+    })
+    const store = await copyOf(blocks, 3)
+    await expectCurrent(store, topics)
+    const [gap] = recordsIn(await collect(store.read(0))).filter(({ type }) => type === 'GapDeclared')
+    expect(gap?.data['undecided']).toEqual(
+      [0, 1, 2].map((partition) => ({ topic: 'epsilon.spends', partition, before: '7' })),
+    )
+  })
 
   test('takes the clock of the new epoch from whoever starts it, never before its last record', async () => {
     const { topics, blocks } = journalled()

@@ -18,6 +18,15 @@ export const blockAfter = (after: Position | undefined, count: number, note = 'Ã
   return block
 }
 
+/** A block of one record that a message caused. */
+export const blockOfMessage = (after: Position, partition: number, topic = 'epsilon.spends'): Block => {
+  const builder = new BlockBuilder(after)
+  const at = instant(builder.nextSeq)
+  const cause = { kind: 'kafka', topic, partition, offset: '0', digest: '0'.repeat(32) } as const
+  builder.add({ at, by: 'emitter:test', cause, data: {}, epoch: 0, type: 'Noted', v: 1 })
+  return builder.blocks()[0] as Block
+}
+
 /** Blocks of these sizes, from the beginning of a ledger. */
 export const blocksOf = (...sizes: readonly number[]): readonly Block[] => {
   const blocks: Block[] = []

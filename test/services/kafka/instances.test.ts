@@ -81,6 +81,34 @@ test.each([
   expect(await runWith(stage.environment, 'verify', '--data', stage.service.data)).toMatchObject({ code: 0 })
 })
 
+test('after a shared store is restored, nothing is decided before what every instance takes is charged', async () => {
+  const [stage, beside] = await open('0,1', '2,3')
+  await emit(stage, spends('first'))
+  await stage.decided(EACH)
+  const ledger = stage.environment['EPSILON_LEDGER']
+  const rows = `FROM epsilon_blocks WHERE ledger = '${ledger}/0'`
+  const kept = (await postgres().run('psql', ['-Atc', `SELECT max(last) ${rows}`])).trim()
+  await emit(stage, spends('second'))
+  await stage.decided(2 * EACH)
+  const { token } = await stage.service.as('operator')
+  for (const service of [stage.service, beside]) await published(service, token)
+  for (const service of [stage.service, beside]) await service.kill()
+  await emit(stage, spends('unknown'))
+  await postgres().run('psql', ['-c', `DELETE ${rows} AND last > ${kept}`])
+
+  stage.service = await stage.service.restart({ untilReady: false })
+  const operator = await stage.service.as('operator')
+  const unready = async () => (await operator.get('/health/ready')).text
+  for (let waited = 0; !/offset|200/.test(await unready()) && waited < 300; waited++) await sleep(100)
+  await sleep(2_000)
+  expect(await unready()).toMatch(/RECOVERING.*partition [23] of/)
+  const again = await beside.restart()
+  onTestFinished(() => again.remove())
+  for (let waited = 0; (await operator.get('/health/ready')).status !== 200 && waited < 300; waited++) await sleep(100)
+  const fates = (await stage.records()).flatMap(({ type, data }) => (data.id?.startsWith('unknown-') ? [type] : []))
+  expect(fates).toEqual(new Array(EACH).fill('SpendReported'))
+})
+
 test('a journal that another instance begins while this one starts is not taken for a replaced one', async () => {
   const clients = clientsOf([broker()])
   await mendTopics(clients, 1)
