@@ -86,7 +86,7 @@ export class Ingestion {
   #most = MOST_AT_ONCE
 
   constructor(
-    private readonly asking: Asking,
+    private readonly asking: Pick<Asking, 'request' | 'release' | 'settle'>,
     private readonly writer: Writer<Command, Answer>,
     /** Records what is overdue beside the next decision. */
     private readonly expire: () => void,

@@ -39,7 +39,12 @@ export class Ledger {
 
   constructor(private readonly parts: LedgerParts) {
     this.#asking = new Asking(parts)
-    this.#ingestion = new Ingestion(this.#asking, parts.writer, () => this.#expire())
+    const asking: Pick<Asking, 'request' | 'release' | 'settle'> = {
+      request: (...asked) => this.#asking.request(...asked),
+      release: (...asked) => this.#asking.release(...asked),
+      settle: (...asked) => this.#settling(...asked),
+    }
+    this.#ingestion = new Ingestion(asking, parts.writer, () => this.#expire())
   }
 
   /** Spends, reports or reserves. @throws AccountingError for a malformed request: nothing of it is recorded. */
@@ -97,8 +102,7 @@ export class Ledger {
 
   /** Settles a reservation of the actor's source: `wire` is a body or `{count}`. */
   async settle(id: string, wire: unknown, actor: Actor, cause: Cause): Promise<Outcome> {
-    const ask = () => this.#asking.settle(id, wire, actor, cause)
-    const command = await this.#known(ask, ({ kind }) => kind !== 'rejected')
+    const command = await this.#settling(id, wire, actor, cause)
     return command.kind === 'rejected' ? command : this.submit(command)
   }
 
@@ -133,6 +137,14 @@ export class Ledger {
     const answer = answerOf(event, parts, receipt, this.parts.state.registry)
     if (answer === undefined) throw new RangeError(`a ${event.type} answers no request`)
     return answer
+  }
+
+  /** What settles a reservation, which another instance may have opened a moment ago. */
+  #settling(...asked: Parameters<Asking['settle']>): ReturnType<Asking['settle']> {
+    return this.#known(
+      () => this.#asking.settle(...asked),
+      ({ kind }) => kind !== 'rejected',
+    )
   }
 
   /** Nobody is told that something is not there before what another instance wrote a moment ago is taken in. */

@@ -78,6 +78,21 @@ test('nobody is turned down for the lack of what another process has recorded', 
   })
 })
 
+test('a message settles what another process has reserved a moment before', async () => {
+  const [one, two] = (await processesOn(new PiecewiseStore(), 2)) as [LedgerProcess, LedgerProcess]
+  await one.ledger.request('reserve', { ...narrow('r', 'u'), expiresInSeconds: 60 }, trainer, cause)
+  const wire = { mechanism: 'declared_pure', epsilon: '0.1' }
+  const place = (offset: string) =>
+    ({ kind: 'kafka', topic: 't', partition: 0, offset, digest: '0'.repeat(32) }) as const
+  const asked = { request: 'settle', source: trainer.source, wire } as const
+  expect(await two.ledger.ingest([{ ...asked, id: 'r', cause: place('0') }])).toMatchObject([
+    { kind: 'decided', answered: { event: { type: 'ReservationSettled' } } },
+  ])
+  expect(await two.ledger.ingest([{ ...asked, id: 'none', cause: place('1') }])).toMatchObject([
+    { kind: 'decided', answered: { event: { type: 'RequestInvalid' } } },
+  ])
+})
+
 /** One request of a random history: by which process, over how many units from which one, and whether under an older id. */
 const request = fc.record({
   by: fc.nat(2),
