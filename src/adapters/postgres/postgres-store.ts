@@ -9,7 +9,7 @@ import { type Patience, PostgresConnections } from './postgres-connections.js'
 import { CHANNEL, PostgresListener } from './postgres-listener.js'
 import { type PostgresAddress, PostgresPlace } from './postgres-place.js'
 import { prepareTable } from './postgres-table.js'
-import { closed } from './postgres-trouble.js'
+import { closed, notGranted, readOnly } from './postgres-trouble.js'
 
 export interface PostgresOptions extends PostgresAddress {
   /** How long a server may be away, or an outcome unknown, before callers are told: 30,000 where nothing is said. */
@@ -93,11 +93,14 @@ export class PostgresStore extends EventStore {
     }
   }
 
-  /** Gaps between the blocks are left to verification where there are more than {@link MOST_COUNTED}. */
+  /** Also whether an append would be taken. Gaps between the blocks are left to verification where there are more than {@link MOST_COUNTED}. */
   override async inspect(): Promise<LedgerError | undefined> {
     const { key } = this.place
     const [row] = await this.connections.ask({ text: INSPECTION, values: [key, MOST_COUNTED] }, this.patience)
-    const { fsync, least, most, count } = row as unknown as Inspection
+    const { standby, readOnly: noWrites, mayInsert, fsync, least, most, count } = row as unknown as Inspection
+    if (standby) return readOnly(this.place, 'it is a standby')
+    if (noWrites) return readOnly(this.place, 'default_transaction_read_only is on')
+    if (!mayInsert) return notGranted(this.place)
     if (fsync !== 'on')
       return this.unsound(
         'STORE_NOT_DURABLE',
@@ -174,6 +177,9 @@ const MOST_COUNTED = 1_000_000
 const KEEP = 'Keep the table as it is, and restore into an empty place.'
 
 interface Inspection {
+  readonly standby: boolean
+  readonly readOnly: boolean
+  readonly mayInsert: boolean
   readonly fsync: string
   readonly least: number | null
   readonly most: number | null
@@ -181,7 +187,8 @@ interface Inspection {
 }
 
 const INSPECTION = `
-  SELECT current_setting('fsync') AS fsync, least, most, CASE WHEN most - least < $2::bigint THEN
+  SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS "readOnly",
+    has_table_privilege('epsilon_blocks', 'INSERT') AS "mayInsert", current_setting('fsync') AS fsync, least, most, CASE WHEN most - least < $2::bigint THEN
       (SELECT count(*) FROM epsilon_blocks WHERE ledger = $1) END AS count
   FROM (SELECT (SELECT min(number) FROM epsilon_blocks WHERE ledger = $1) AS least,
                (SELECT max(number) FROM epsilon_blocks WHERE ledger = $1) AS most) AS ends`

@@ -33,11 +33,20 @@ export const refusalIn = (error: unknown, place: PostgresPlace): LedgerError | u
     return unreachable(place, error, 'Look at role, password and database, and at pg_hba.conf of the server.')
   }
   if (!FINAL.test(code)) return undefined
-  const hint = mayNot(error)
-    ? `The owner of the database gives the rights: GRANT SELECT, INSERT ON epsilon_blocks TO "${role}";`
-    : 'Look at the table epsilon_blocks and at the log of the server.'
+  const hint = mayNot(error) ? rightsOf(role) : 'Look at the table epsilon_blocks and at the log of the server.'
   return new LedgerError('STORE_REFUSED', `${name} refuses: ${said}`, trouble(error, hint, 3))
 }
+
+/** The role cannot append. */
+export const notGranted = ({ name, role }: PostgresPlace): LedgerError =>
+  new LedgerError('STORE_REFUSED', `${name} does not let this role insert into epsilon_blocks`, {
+    retry: 'after-restart',
+    hint: rightsOf(role),
+    exitCode: 3,
+  })
+
+const rightsOf = (role: string): string =>
+  `The owner of the database gives the rights: GRANT SELECT, INSERT ON epsilon_blocks TO "${role}";`
 
 export const readOnly = ({ name }: PostgresPlace, why: string): LedgerError =>
   new LedgerError('STORE_READ_ONLY', `${name} is read-only: ${why}`, {

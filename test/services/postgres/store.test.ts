@@ -145,7 +145,24 @@ test('a database that is read-only is called that, and nothing is written', asyn
   const error = await errorOf(store.append(blocksOf(1), undefined))
   expect(error).toMatchObject({ code: 'STORE_READ_ONLY' })
   expect(error.message).toContain('default_transaction_read_only')
+  expect(await store.inspect()).toMatchObject({
+    code: 'STORE_READ_ONLY',
+    message: expect.stringContaining('default_transaction_read_only'),
+    exitCode: 3,
+  })
   expect(await store.head()).toBeUndefined()
+})
+
+test('a role that may only read is told before it appends', async () => {
+  const { url, owner, role } = await newDatabase(() => 'SELECT')
+  await (await open({ url: owner })).close()
+  await sql(`GRANT SELECT ON epsilon_blocks TO ${role}`, owner)
+  const store = await open({ url, password: PASSWORD })
+  const error = await store.inspect()
+  expect(error).toMatchObject({ code: 'STORE_REFUSED', exitCode: 3 })
+  expect(error?.hint).toContain(`GRANT SELECT, INSERT ON epsilon_blocks TO "${role}"`)
+  await sql(`GRANT INSERT ON epsilon_blocks TO ${role}`, owner)
+  expect(await store.inspect()).toBeUndefined()
 })
 
 describe('errors', () => {
@@ -423,6 +440,7 @@ describe('a standby', () => {
     const error = await errorOf(store.append([next], head(blocksOf(1))))
     expect(error.code).toBe('STORE_READ_ONLY')
     expect(error.message).toContain('standby')
+    expect(await store.inspect()).toMatchObject({ code: 'STORE_READ_ONLY', exitCode: 3 })
     const url = new URL(standby().url)
     url.pathname = 'empty'
     expect(await errorOf(open({ url: url.href }))).toMatchObject({ code: 'STORE_READ_ONLY' })
