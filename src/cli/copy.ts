@@ -1,10 +1,11 @@
 import { DataDirectory } from '../adapters/data-directory.js'
+import { SeenFile } from '../adapters/seen-file.js'
 import { SqliteStore } from '../adapters/sqlite-store.js'
 import { openServerStore } from '../adapters/stores.js'
 import { type StoreSettings, serverSettings } from '../configuration.js'
 import type { Position } from '../ledger/block.js'
 import type { EventStore } from '../ledger/event-store.js'
-import { type Copied, copyLog } from '../recovery/copy-log.js'
+import { type Copied, copyLog, requireRecords } from '../recovery/copy-log.js'
 import { EXIT, type Io, usage, writeJson, writeLine } from './io.js'
 import { parseOptions } from './options.js'
 import { Progress } from './progress.js'
@@ -26,11 +27,14 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
 }
 
 const brought = async (source: ReadableLog, to: string, io: Io, forced: boolean): Promise<Copied> => {
+  const { seq: end } = requireRecords(await source.head())
   const target = await openTarget(to)
   try {
-    const end = (await source.head())?.seq ?? -1
     const progress = new Progress(io, 'records', end + 1, forced)
-    const copied = await copyLog(source, target.store, (seq) => progress.update(seq + 1))
+    const copied = await copyLog(source, target.store, {
+      begins: target.begins,
+      progress: (seq) => progress.update(seq + 1),
+    })
     progress.end(copied.head.seq + 1)
     return copied
   } finally {
@@ -46,6 +50,7 @@ const openSource = async (place: string): Promise<ReadableLog> => openLogOf(plac
 
 interface Target {
   readonly store: EventStore
+  readonly begins: (head: Position) => void
   close(): Promise<void>
 }
 
@@ -55,7 +60,7 @@ const openTarget = async (place: string): Promise<Target> => {
   if (settings.kind !== 'sqlite') {
     const store = await openServerStore(settings)
     const fault = await store.inspect().catch((error) => error)
-    if (fault === undefined) return { store, close: () => store.close() }
+    if (fault === undefined) return { store, begins: () => undefined, close: () => store.close() }
     await store.close()
     throw fault
   }
@@ -63,11 +68,19 @@ const openTarget = async (place: string): Promise<Target> => {
   const path = directory.file('ledger.db')
   try {
     const store = directory.has('ledger.db') ? SqliteStore.open(path) : SqliteStore.create(path)
-    return { store, close: () => store.close().finally(() => directory.release()) }
+    const close = () => store.close().finally(() => directory.release())
+    return { store, begins: (head) => noteSeen(directory.file('seen'), head), close }
   } catch (error) {
     directory.release()
     throw error
   }
+}
+
+/** A copy that was broken off is an older log, and would give back what it lacks: with this no service starts on it. */
+const noteSeen = (path: string, head: Position): void => {
+  const seen = SeenFile.open(path)
+  if (seen.before === undefined || seen.before.seq < head.seq) seen.write(head)
+  seen.close()
 }
 
 const documentOf = ({ head, from, ahead }: Copied) => ({

@@ -22,6 +22,19 @@ export interface Copied {
   readonly ahead: Position | undefined
 }
 
+export interface CopyListener {
+  /** Called before anything is appended, with what the target is to end with: until then it is an older log. */
+  readonly begins?: (head: Position) => void
+  /** Called with the last record that is in the target. */
+  readonly progress: (seq: number) => void
+}
+
+/** The end of a log that has one. @throws LedgerError COPY_EMPTY. */
+export const requireRecords = (head: Position | undefined): Position => {
+  if (head === undefined) throw mismatch('COPY_EMPTY', 'the log to be copied has no record')
+  return head
+}
+
 /**
  * Brings a store up to a log, block for block and byte for byte, and looks at the chain on the way. What is there already is
  * kept, so that an interrupted copy goes on where it ended; it has to be a beginning of the log.
@@ -31,12 +44,12 @@ export interface Copied {
 export const copyLog = async (
   source: CopySource,
   target: EventStore,
-  progress: (seq: number) => void,
+  { begins, progress }: CopyListener,
 ): Promise<Copied> => {
-  const head = await source.head()
-  if (head === undefined) throw mismatch('COPY_EMPTY', 'the log to be copied has no record')
+  const head = requireRecords(await source.head())
   const from = await target.head()
   const chain = new ChainCheck(await begunWith(source, target, head, from), 'trusted')
+  begins?.(head)
   for await (const group of grouped(source.blocks(head.block, from), target.keepsAllOrNone ? GROUP_BYTES : 0)) {
     const after = chain.state?.position
     for (const block of group) chain.add(block)
@@ -113,7 +126,7 @@ const mismatch = (code: string, message: string, cause?: unknown): LedgerError =
   })
 
 const HINTS: Readonly<Record<string, string>> = {
-  COPY_EMPTY: 'Name the place of a ledger with --from.',
+  COPY_EMPTY: 'Name the place of a ledger with --from, and on a server its name with EPSILON_LEDGER.',
   COPY_MISMATCH: 'Nothing was changed. Name an empty place, or one that an earlier copy of this ledger was begun in.',
   COPY_INTERRUPTED:
     'Look at the disk or the server of the target, then run the same command again: it goes on where the target ends.',

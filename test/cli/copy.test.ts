@@ -1,8 +1,12 @@
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DataDirectory } from '../../src/adapters/data-directory.js'
+import { SeenFile } from '../../src/adapters/seen-file.js'
 import { SqliteStore } from '../../src/adapters/sqlite-store.js'
+import { openService } from '../../src/composition.js'
+import { readConfiguration } from '../../src/configuration.js'
+import type { Position } from '../../src/ledger/block.js'
 import { blockAfter, collect } from '../support/logs.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 import { wholeLog } from '../support/whole-log.js'
@@ -78,4 +82,36 @@ test.each([
     expect(stdout + stderr).not.toContain('s3cret')
   }
   expect(existsSync(place)).toBe(false)
+})
+
+test('a directory notes what its log is to end with, so that no service starts on a copy that was broken off', async () => {
+  const { data } = await directoryOf(await whole)
+  const to = newPlace()
+  const head = (await (await whole).store.head()) as Position
+  await command('copy', '--from', data, '--to', to)
+  expect(SeenFile.read(join(to, 'seen'))).toEqual(head)
+  // As it is where a copy ends before its first append.
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(to, `ledger.db${suffix}`), { force: true })
+  await SqliteStore.create(join(to, 'ledger.db')).close()
+  const start = () => openService(readConfiguration({}, { data: to }))
+  await expect(start()).rejects.toMatchObject({ code: 'STALE' })
+  // What the directory has seen beyond it is not forgotten.
+  const beyond = { ...head, block: head.block + 1, seq: head.seq + 1 }
+  const seen = SeenFile.open(join(to, 'seen'))
+  seen.write(beyond)
+  seen.close()
+  expect(await command('copy', '--from', data, '--to', to)).toMatchObject({ code: 0 })
+  expect(SeenFile.read(join(to, 'seen'))).toEqual(beyond)
+  await expect(start()).rejects.toMatchObject({ code: 'STALE' })
+})
+
+test('a source without a record leaves no trace where it was to go', async () => {
+  const from = temporaryFolder()
+  await SqliteStore.create(join(from, 'ledger.db')).close()
+  const to = newPlace()
+  expect(await command('copy', '--from', from, '--to', to)).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining('COPY_EMPTY'),
+  })
+  expect(existsSync(to)).toBe(false)
 })

@@ -24,7 +24,7 @@ const filled = async (...sizes: readonly number[]): Promise<MemoryStore> => {
 const bytesIn = async (store: EventStore) =>
   (await collect(store.read(0))).map((block) => ({ ...block, bytes: Buffer.from(block.bytes).toString() }))
 
-const nothing = (): void => {}
+const nothing = { progress: (): void => {} }
 
 test.each([
   ['in one append where that is all or none', () => new FaultyStore(new MemoryStore()), 1],
@@ -33,7 +33,7 @@ test.each([
   const source = await filled(3, 1, 2)
   const target = make()
   const seen: number[] = []
-  const copied = await copyLog(sourceOf(source), target, (seq) => seen.push(seq))
+  const copied = await copyLog(sourceOf(source), target, { progress: (seq) => void seen.push(seq) })
   expect(copied).toEqual({ head: await source.head(), from: undefined, ahead: undefined })
   expect(await bytesIn(target)).toEqual(await bytesIn(source))
   expect(seen.at(-1)).toBe(5)
@@ -128,8 +128,23 @@ test('a source that goes on meanwhile is told', async () => {
   const head = (await source.head()) as Position
   const next = blockAfter(head, 3)
   const target = new MemoryStore()
-  const copied = await copyLog(sourceOf(source), target, () => void source.append([next], head))
+  const copied = await copyLog(sourceOf(source), target, { progress: () => void source.append([next], head) })
   expect(copied).toEqual({ head, from: undefined, ahead: positionOf(next) })
   expect((await copyLog(sourceOf(source), target, nothing)).head).toEqual(positionOf(next))
   expect(await bytesIn(target)).toEqual(await bytesIn(source))
+})
+
+test('what a target is to end with is said before anything is appended, and never of one that is not taken', async () => {
+  const source = await filled(2, 2)
+  const target = new MemoryStore()
+  const said: unknown[] = []
+  const begins = (head: Position): void => void target.head().then((there) => said.push(head, there))
+  await copyLog(sourceOf(source), target, { ...nothing, begins })
+  expect(said).toEqual([await source.head(), undefined])
+  const other = new MemoryStore()
+  await other.append([blockAfter(undefined, 1, 'another log')], undefined)
+  await expect(copyLog(sourceOf(source), other, { ...nothing, begins })).rejects.toMatchObject({
+    code: 'COPY_MISMATCH',
+  })
+  expect(said).toHaveLength(2)
 })
