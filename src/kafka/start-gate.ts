@@ -66,8 +66,8 @@ export class StartGate {
     const known = knownJournal(state, this.#topics.journalName, head)
     this.#known = known
     if (this.#checked === undefined || this.#standing === undefined) return
-    // Another instance may have begun the journal since it was looked at, and the log that was read after that says so.
-    if (this.#standing.journalled === undefined && known.had > 0n) this.#standing = await this.#lookAgain(this.#checked)
+    // Another instance may have begun the journal since it was looked at, and the log that was read after that may say so.
+    if (this.#standing.journalled === undefined) this.#standing = await this.#lookAgain(this.#checked)
     if (this.#standing !== undefined) requireKnownJournal(this.#standing, known)
   }
 
