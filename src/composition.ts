@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readCopyNote } from './adapters/copy-note.js'
 import { DataDirectory } from './adapters/data-directory.js'
 import { SeenFile } from './adapters/seen-file.js'
 import { SqliteStore } from './adapters/sqlite-store.js'
@@ -58,6 +59,7 @@ const openIn = async (
   try {
     const fault = await store.inspect()
     if (fault !== undefined) throw fault
+    await requireWholeCopy(store, configuration.store)
     for (;;) {
       const service = await openOn(store, directory, configuration, gate)
       if (service !== undefined) return service
@@ -116,6 +118,22 @@ const openFile = (directory: DataDirectory): EventStore => {
     hint: `A new log would refund every budget. Put ${LOG} back, or set EPSILON_STORE to the server that it was kept on. For a new ledger name an empty directory.`,
     exitCode: 3,
   })
+}
+
+/** A copy that was broken off is an older log, and says nothing of it itself. */
+const requireWholeCopy = async (store: EventStore, settings: StoreSettings): Promise<void> => {
+  const noted = settings.kind === 'sqlite' ? undefined : await readCopyNote(settings)
+  if (noted === undefined || (await chainAt(store, noted)) !== undefined) return
+  const head = await store.head()
+  throw new LedgerError(
+    'COPY_INCOMPLETE',
+    `a copy to this place is to end with record ${noted.seq} (leaf ${noted.leaf}), but the log ${head === undefined ? 'is empty' : `ends with record ${head.seq} (leaf ${head.leaf})`}`,
+    {
+      retry: 'never',
+      hint: 'Serving it would refund what is missing. Run the same epsilon-ledger copy again until it ends with 0.',
+      exitCode: 21,
+    },
+  )
 }
 
 /** A ledger that was kept in a file goes on elsewhere as a copy, never from nothing. */

@@ -1,3 +1,4 @@
+import { writeCopyNote } from '../adapters/copy-note.js'
 import { DataDirectory } from '../adapters/data-directory.js'
 import { SeenFile } from '../adapters/seen-file.js'
 import { SqliteStore } from '../adapters/sqlite-store.js'
@@ -50,7 +51,7 @@ const openSource = async (place: string): Promise<ReadableLog> => openLogOf(plac
 
 interface Target {
   readonly store: EventStore
-  readonly begins: (head: Position) => void
+  readonly begins: (head: Position) => Promise<void> | void
   close(): Promise<void>
 }
 
@@ -60,7 +61,8 @@ const openTarget = async (place: string): Promise<Target> => {
   if (settings.kind !== 'sqlite') {
     const store = await openServerStore(settings)
     const fault = await store.inspect().catch((error) => error)
-    if (fault === undefined) return { store, begins: () => undefined, close: () => store.close() }
+    const begins = (head: Position) => writeCopyNote(settings, head)
+    if (fault === undefined) return { store, begins, close: () => store.close() }
     await store.close()
     throw fault
   }

@@ -24,7 +24,7 @@ export interface Copied {
 
 export interface CopyListener {
   /** Called before anything is appended, with what the target is to end with: until then it is an older log. */
-  readonly begins?: (head: Position) => void
+  readonly begins?: (head: Position) => Promise<void> | void
   /** Called with the last record that is in the target. */
   readonly progress: (seq: number) => void
 }
@@ -49,7 +49,7 @@ export const copyLog = async (
   const head = requireRecords(await source.head())
   const from = await target.head()
   const chain = new ChainCheck(await begunWith(source, target, head, from), 'trusted')
-  begins?.(head)
+  await begins?.(head)
   for await (const group of grouped(source.blocks(head.block, from), target.keepsAllOrNone ? GROUP_BYTES : 0)) {
     const after = chain.state?.position
     for (const block of group) chain.add(block)

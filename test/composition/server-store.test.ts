@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeCopyNote } from '../../src/adapters/copy-note.js'
+import { openServerStore } from '../../src/adapters/stores.js'
 import type { Service } from '../../src/application/service.js'
 import type { Actor } from '../../src/budget/commands.js'
 import { openService } from '../../src/composition.js'
-import { readConfiguration } from '../../src/configuration.js'
-import { recordsOf } from '../../src/ledger/block.js'
+import { readConfiguration, serverSettings } from '../../src/configuration.js'
+import { type Position, recordsOf } from '../../src/ledger/block.js'
 import { decodeRecord } from '../../src/ledger/record.js'
+import { type CopySource, copyLog } from '../../src/recovery/copy-log.js'
 import { policyTerms } from '../budget/test-ledger.js'
 import { KurrentDouble } from '../support/kurrent/kurrent-double.js'
 import { collect } from '../support/logs.js'
@@ -111,4 +114,35 @@ test('a stream that was replaced by an older copy, by another one or by none is 
   const elsewhere = temporaryFolder()
   writeFileSync(join(elsewhere, 'ledger.db'), '')
   await expect(open(ledger, elsewhere)).rejects.toMatchObject({ code: 'LEDGER_LOST', exitCode: 3 })
+})
+
+test('a copy that was broken off is not served from a server, until it is whole', async () => {
+  const [source, target] = [randomUUID(), randomUUID()]
+  const service = await open(source)
+  await begin(service)
+  for (const id of ['1', '2', '3']) await service.ledger.request('spend', spend(id, '0.1'), emitter, cause)
+  const settings = serverSettings(server.url, { EPSILON_LEDGER: target })
+  const store = await openServerStore(settings)
+  const head = service.position()
+  const sourceUpTo = (last: number): CopySource => ({
+    head: async () => head,
+    async *blocks(_, after) {
+      for await (const block of service.store.read(after === undefined ? 0 : after.seq + 1)) {
+        if (block.number > last) throw new Error('broken off')
+        yield block
+      }
+    },
+    block: async ({ seq }) => service.store.blockOf(seq),
+  })
+  const listener = { begins: (to: Position) => writeCopyNote(settings, to), progress: () => {} }
+  for (const last of [-1, 2]) {
+    await expect(copyLog(sourceUpTo(last), store, listener)).rejects.toThrow('broken off')
+    await expect(open(target)).rejects.toMatchObject({ code: 'COPY_INCOMPLETE', exitCode: 21 })
+  }
+  await copyLog(sourceUpTo(head.block), store, listener)
+  const copy = await open(target)
+  expect(copy.position()).toEqual(head)
+  await copy.ledger.request('spend', spend('4', '0.1'), emitter, cause)
+  await Promise.all([copy.close(), service.close(), store.close()])
+  await (await open(target)).close()
 })
