@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import {
   AccessDeniedError,
   DeadlineExceededError,
@@ -9,8 +8,7 @@ import {
   WrongExpectedVersionError,
 } from '@eventstore/db-client'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { eventOf, streamName } from '../../../src/adapters/eventstore-db/block-event.js'
-import type { KurrentOptions } from '../../../src/adapters/eventstore-db/kurrent-store.js'
+import { eventOf } from '../../../src/adapters/eventstore-db/block-event.js'
 import { type Block, positionOf } from '../../../src/ledger/block.js'
 import { blockAfter, blocksOf, collect } from '../../support/logs.js'
 import { useKurrent } from './use-kurrent.js'
@@ -20,17 +18,6 @@ afterEach(() => vi.restoreAllMocks())
 
 /** For tests in which it runs out. */
 const SHORT = { patienceMs: 900 }
-
-/** A ledger of one block, and the next one. */
-const begun = async (options: Partial<KurrentOptions> = {}) => {
-  const ledger = randomUUID()
-  const store = await server().open({ ledger, ...options })
-  const [first] = blocksOf(2)
-  if (first === undefined) throw new Error('one block was asked for')
-  await store.append([first], undefined)
-  const head = positionOf(first)
-  return { ledger, store, first, head, next: blockAfter(head, 2), stream: streamName(ledger, 0) }
-}
 
 /** The next append of this process is answered so, instead of or beside being carried out. */
 const answerOnce = (answer: (send: () => Promise<unknown>) => Promise<never>) => {
@@ -50,7 +37,7 @@ const unclear: readonly (readonly [string, () => Error])[] = [
 
 describe.each(unclear)('an append that ends with %s', (_, error) => {
   test('and was not carried out is made again, the same in every bit', async () => {
-    const { store, head, next } = await begun()
+    const { store, head, next } = await server().begun()
     const append = answerOnce(() => Promise.reject(error()))
     expect(await store.append([next], head)).toEqual(positionOf(next))
     expect(append.mock.calls).toHaveLength(2)
@@ -59,7 +46,7 @@ describe.each(unclear)('an append that ends with %s', (_, error) => {
   })
 
   test('and was carried out is there once', async () => {
-    const { store, head, next } = await begun()
+    const { store, head, next } = await server().begun()
     answerOnce(async (send) => {
       await send()
       throw error()
@@ -70,7 +57,7 @@ describe.each(unclear)('an append that ends with %s', (_, error) => {
   })
 
   test('while somebody else has appended is a conflict, and nothing of it is kept', async () => {
-    const { store, head, next, stream } = await begun()
+    const { store, head, next, stream } = await server().begun()
     const rival = blockAfter(head, 1, 'rival')
     const { client } = server()
     const send = client.appendToStream.bind(client)
@@ -88,7 +75,7 @@ describe.each(unclear)('an append that ends with %s', (_, error) => {
 
 describe('an append without an end', () => {
   test('that is never answered is made again after a while', async () => {
-    const { store, head, next } = await begun(SHORT)
+    const { store, head, next } = await server().begun(SHORT)
     const append = answerOnce(async (send) => {
       await send()
       return new Promise<never>(() => {})
@@ -98,7 +85,7 @@ describe('an append without an end', () => {
   })
 
   test('whose truth nobody tells is APPEND_UNCERTAIN, and the store takes no more', async () => {
-    const { store, head, next } = await begun(SHORT)
+    const { store, head, next } = await server().begun(SHORT)
     vi.spyOn(server().client, 'appendToStream').mockRejectedValue(new DeadlineExceededError())
     const error = await store.append([next], head).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'APPEND_UNCERTAIN', retry: 'after-restart' })
@@ -111,13 +98,13 @@ describe('an append without an end', () => {
   })
 
   test('with a client that never answers again is APPEND_UNCERTAIN as well', async () => {
-    const { store, head, next } = await begun(SHORT)
+    const { store, head, next } = await server().begun(SHORT)
     vi.spyOn(server().client, 'appendToStream').mockImplementation(() => new Promise(() => {}))
     await expect(store.append([next], head)).rejects.toMatchObject({ code: 'APPEND_UNCERTAIN' })
   })
 
   test('does not hold up the appends of others for longer than that', async () => {
-    const [one, two] = [await begun(SHORT), await begun()]
+    const [one, two] = [await server().begun(SHORT), await server().begun()]
     const { client } = server()
     const send = client.appendToStream.bind(client)
     vi.spyOn(client, 'appendToStream').mockImplementation((name, ...rest) =>
@@ -136,13 +123,13 @@ describe('a version that the server names', () => {
     new WrongExpectedVersionError(undefined as never, { streamName, expected: 0n, current })
 
   test('is only a hint: where the leader shows nothing there, the append is made again', async () => {
-    const { store, head, next, stream } = await begun()
+    const { store, head, next, stream } = await server().begun()
     answerOnce(() => Promise.reject(wrongVersion(stream, 7n)))
     expect(await store.append([next], head)).toEqual(positionOf(next))
   })
 
   test('where the leader shows this very block, it is kept', async () => {
-    const { store, head, next, stream } = await begun()
+    const { store, head, next, stream } = await server().begun()
     answerOnce(async (send) => {
       await send()
       throw wrongVersion(stream, 1n)
@@ -175,7 +162,7 @@ describe('a version that the server names', () => {
   })
 
   test('after which the block before is gone: somebody has put back an older copy, and that is a conflict', async () => {
-    const { store, head, next, stream } = await begun()
+    const { store, head, next, stream } = await server().begun()
     await store.append([next], head)
     const reads = vi.spyOn(server().client, 'appendToStream')
     reads.mockRejectedValue(wrongVersion(stream, 0n))
@@ -191,14 +178,14 @@ describe('a version that the server names', () => {
 
 describe('an answer that is definite', () => {
   test('a user who may not append: STORE_REFUSED, at once', async () => {
-    const { store, head, next } = await begun()
+    const { store, head, next } = await server().begun()
     const append = answerOnce(() => Promise.reject(new AccessDeniedError()))
     await expect(store.append([next], head)).rejects.toMatchObject({ code: 'STORE_REFUSED', exitCode: 3 })
     expect(append.mock.calls).toHaveLength(1)
   })
 
   test('a server that takes less than a block: STORE_REFUSED with both numbers', async () => {
-    const { store, head, next } = await begun()
+    const { store, head, next } = await server().begun()
     answerOnce(() => Promise.reject(MaxAppendSizeExceededError.fromMaxAppendSize(200)))
     await expect(store.append([next], head)).rejects.toMatchObject({
       code: 'STORE_REFUSED',
@@ -207,7 +194,7 @@ describe('an answer that is definite', () => {
   })
 
   test('"forbidden" after an unclear one says nothing of that one: what was carried out is kept', async () => {
-    const { store, head, next } = await begun()
+    const { store, head, next } = await server().begun()
     const { client } = server()
     const send = client.appendToStream.bind(client)
     const gone = new UnavailableError()
@@ -221,7 +208,7 @@ describe('an answer that is definite', () => {
   })
 
   test('a stream that the server calls deleted, though the leader shows it: STREAM_DELETED', async () => {
-    const { store, head, next, stream } = await begun()
+    const { store, head, next, stream } = await server().begun()
     answerOnce(() => Promise.reject(StreamDeletedError.fromStreamName(stream)))
     await expect(store.append([next], head)).rejects.toMatchObject({ code: 'STREAM_DELETED' })
   })

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import { afterAll, beforeAll } from 'vitest'
+import { streamName } from '../../../src/adapters/eventstore-db/block-event.js'
 import { type ClientLease, leaseClient } from '../../../src/adapters/eventstore-db/client.js'
 import { readAddress } from '../../../src/adapters/eventstore-db/kurrent-address.js'
 import { type KurrentOptions, KurrentStore } from '../../../src/adapters/eventstore-db/kurrent-store.js'
+import { positionOf } from '../../../src/ledger/block.js'
 import { KurrentDouble } from '../../support/kurrent/kurrent-double.js'
+import { blockAfter, blocksOf } from '../../support/logs.js'
 
 /** A server for the tests of one file, and stores on it. */
 export class KurrentInUse {
@@ -22,6 +25,17 @@ export class KurrentInUse {
     const store = await KurrentStore.open({ url: this.url, ledger: randomUUID(), ...options })
     this.stores.push(store)
     return store
+  }
+
+  /** A ledger of one block, and the next one. */
+  async begun(options: Partial<KurrentOptions> = {}) {
+    const ledger = randomUUID()
+    const store = await this.open({ ledger, ...options })
+    const [first] = blocksOf(2)
+    if (first === undefined) throw new Error('one block was asked for')
+    await store.append([first], undefined)
+    const head = positionOf(first)
+    return { ledger, store, first, head, next: blockAfter(head, 2), stream: streamName(ledger, 0) }
   }
 
   /** The very client that the stores append with: a process has only one. */

@@ -3,25 +3,14 @@ import { copyFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import { expect, test, vi } from 'vitest'
-import { eventOf, streamName } from '../../../src/adapters/eventstore-db/block-event.js'
-import type { KurrentOptions, KurrentStore } from '../../../src/adapters/eventstore-db/kurrent-store.js'
+import { eventOf } from '../../../src/adapters/eventstore-db/block-event.js'
+import type { KurrentStore } from '../../../src/adapters/eventstore-db/kurrent-store.js'
 import { type Block, type Position, positionOf } from '../../../src/ledger/block.js'
 import { useDouble } from '../../adapters/eventstore-db/use-kurrent.js'
 import { startChild } from '../../support/child.js'
-import { blockAfter, blocksOf, collect } from '../../support/logs.js'
+import { blockAfter, collect } from '../../support/logs.js'
 
 const server = useDouble()
-
-/** A ledger of one block, and the next one. */
-const begun = async (options: Partial<KurrentOptions> = {}) => {
-  const ledger = randomUUID()
-  const store = await server().open({ ledger, ...options })
-  const [first] = blocksOf(2)
-  if (first === undefined) throw new Error('one block was asked for')
-  await store.append([first], undefined)
-  const head = positionOf(first)
-  return { ledger, store, first, head, next: blockAfter(head, 2), stream: streamName(ledger, 0) }
-}
 
 /** What everybody sees who asks anew. */
 const numbersIn = async (ledger: string): Promise<readonly number[]> =>
@@ -30,7 +19,7 @@ const numbersIn = async (ledger: string): Promise<readonly number[]> =>
 test.each(['cut', 'mute'] as const)(
   'an append whose answer is lost (%s) is kept once, and then acknowledged',
   async (fault) => {
-    const { ledger, store, head, next } = await begun({ patienceMs: 3_000 })
+    const { ledger, store, head, next } = await server().begun({ patienceMs: 3_000 })
     await server().double.misbehave({ [fault]: 1 })
     expect(await store.append([next], head)).toEqual(positionOf(next))
     expect(await numbersIn(ledger)).toEqual([0, 1])
@@ -38,7 +27,7 @@ test.each(['cut', 'mute'] as const)(
 )
 
 test('every answer lost, one after the other: each append is kept once', async () => {
-  const { ledger, store, head } = await begun()
+  const { ledger, store, head } = await server().begun()
   await server().double.misbehave({ cut: 30 })
   let at = head
   for (let round = 0; round < 15; round++) at = await store.append([blockAfter(at, 1)], at)
@@ -47,7 +36,7 @@ test('every answer lost, one after the other: each append is kept once', async (
 })
 
 test('an answer that is lost while somebody else goes on is found all the same, however much came after', async () => {
-  const { ledger, store, head, next } = await begun()
+  const { ledger, store, head, next } = await server().begun()
   const { client } = server()
   const send = client.appendToStream.bind(client)
   const spy = vi.spyOn(client, 'appendToStream').mockImplementationOnce(async (...call) => {
@@ -66,7 +55,7 @@ test('an answer that is lost while somebody else goes on is found all the same, 
 })
 
 test('a server that is killed under an append, or is not there yet when it begins, has it once when it is back', async () => {
-  const { ledger, store, head } = await begun()
+  const { ledger, store, head } = await server().begun()
   let at = head
   for (let round = 0; round < 3; round++) {
     if (round % 2 === 0) await server().double.misbehave({ mute: 1 })
@@ -83,7 +72,7 @@ test('a server that is killed under an append, or is not there yet when it begin
 })
 
 test('the same event again, at the same revision and after a kill, is stored once: what every repeat relies on', async () => {
-  const { ledger, store, head, next, stream } = await begun()
+  const { ledger, store, head, next, stream } = await server().begun()
   await store.append([next], head)
   await server().double.kill9()
   await server().double.restart()
@@ -95,7 +84,7 @@ test('the same event again, at the same revision and after a kill, is stored onc
 })
 
 test('a server that is starting, hung, or ending in order is waited for', async () => {
-  const { ledger, store, head } = await begun()
+  const { ledger, store, head } = await server().begun()
   const { double } = server()
   const troubles = [
     async () => {
@@ -111,6 +100,8 @@ test('a server that is starting, hung, or ending in order is waited for', async 
       return async () => double.thaw()
     },
     async () => {
+      // Else it may still carry out what comes before it has taken notice of the signal.
+      await double.misbehave({ hold: true })
       const ended = double.term()
       return async () => {
         await ended
@@ -136,7 +127,7 @@ test('a server that is starting, hung, or ending in order is waited for', async 
 })
 
 test('an append that is given up may be carried out later, so nobody is told that it was not', async () => {
-  const { ledger, store, head, next } = await begun({ patienceMs: 600 })
+  const { ledger, store, head, next } = await server().begun({ patienceMs: 600 })
   await server().double.misbehave({ hold: true })
   await expect(store.append([next], head)).rejects.toMatchObject({ code: 'APPEND_UNCERTAIN' })
   await expect(store.append([next], head)).rejects.toMatchObject({ code: 'APPEND_UNCERTAIN' })
@@ -145,7 +136,7 @@ test('an append that is given up may be carried out later, so nobody is told tha
 })
 
 test('a server that is away for longer than anybody waits: STORE_UNREACHABLE, naming the hosts', async () => {
-  const { store, head } = await begun({ patienceMs: 500 })
+  const { store, head } = await server().begun({ patienceMs: 500 })
   await server().double.kill9()
   const unreachable = {
     code: 'STORE_UNREACHABLE',
@@ -164,7 +155,7 @@ test('a server that is away for longer than anybody waits: STORE_UNREACHABLE, na
 })
 
 test('a subscription goes on by itself after kills, with every block once', async () => {
-  const { store, first, head } = await begun()
+  const { store, first, head } = await server().begun()
   const abort = new AbortController()
   const seen: Block[] = []
   const following = (async () => {
@@ -188,7 +179,7 @@ test('a subscription goes on by itself after kills, with every block once', asyn
 })
 
 test('a subscription that is left, or whose store is closed, ends also while the server is away', async () => {
-  const { ledger, store } = await begun()
+  const { ledger, store } = await server().begun()
   const other = await server().open({ ledger })
   const abort = new AbortController()
   const ends = [collect(store.subscribe(0, abort.signal)), collect(other.subscribe(0, new AbortController().signal))]
@@ -205,7 +196,7 @@ test('a subscription that is left, or whose store is closed, ends also while the
 })
 
 test('a read goes on where a kill has broken it', async () => {
-  const { store, head } = await begun()
+  const { store, head } = await server().begun()
   let at = head
   for (let round = 0; round < 100; round++) at = await store.append([blockAfter(at, 1)], at)
   const seen: number[] = []
@@ -220,7 +211,7 @@ test('a read goes on where a kill has broken it', async () => {
 })
 
 test('a server whose data were replaced by an older copy says so by its head, and takes nothing that follows more', async () => {
-  const { ledger, store, head, next } = await begun()
+  const { ledger, store, head, next } = await server().begun()
   const { double } = server()
   await double.term()
   copyFileSync(double.dataFile, `${double.dataFile}.copy`)
@@ -242,8 +233,8 @@ test('a server whose data were replaced by an older copy says so by its head, an
 test('a process has one client that appends, whatever is opened and closed, and none for a second server', async () => {
   const { client } = server()
   const dispose = vi.spyOn(client, 'dispose')
-  const one = await begun()
-  const two = await begun()
+  const one = await server().begun()
+  const two = await server().begun()
   await one.store.close()
   await one.store.close()
   expect(await two.store.append([two.next], two.head)).toEqual(positionOf(two.next))
@@ -259,7 +250,7 @@ test('a process has one client that appends, whatever is opened and closed, and 
 })
 
 test('a read that fails moves the reads to another connection, and leaves the one that appends wait on', async () => {
-  const { store } = await begun({ patienceMs: 300 })
+  const { store } = await server().begun({ patienceMs: 300 })
   const channelOf = (client: EventStoreDBClient): Promise<unknown> =>
     (client as unknown as { getChannel(): Promise<unknown> }).getChannel()
   const before = [await channelOf(server().client), await channelOf(server().reader)]
@@ -277,7 +268,7 @@ test('a process that has closed its stores ends by itself', async () => {
 })
 
 test('close waits for the append that is on its way', async () => {
-  const { ledger, store, head, next } = await begun()
+  const { ledger, store, head, next } = await server().begun()
   await server().double.misbehave({ delayMs: 300 })
   const appending: Promise<Position> = store.append([next], head)
   await sleep(50)
