@@ -1,15 +1,25 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause } from '../application/pause.js'
 
-/** Between attempts: the first ones come quickly, for most connections break once and are there again. */
-export class Pauses {
-  nextMs = FIRST_MS
+/** Pauses between attempts, each twice as long as the one before: most of what fails is there again at once, or not for a while. */
+export class Backoff {
+  /** How long the next one is. */
+  nextMs: number
 
-  /** Ends early when the signal aborts. */
-  async next(signal: AbortSignal): Promise<void> {
-    await sleep(this.nextMs, undefined, { signal }).catch(() => undefined)
-    this.nextMs = Math.min(this.nextMs * 2, LONGEST_MS)
+  constructor(private readonly firstMs: number) {
+    this.nextMs = firstMs
+  }
+
+  /** Ends early when `cancel` aborts. */
+  async wait(cancel: AbortSignal): Promise<void> {
+    const ms = this.nextMs
+    this.nextMs = Math.min(ms * 2, LONGEST_MS)
+    await pause(ms, cancel)
+  }
+
+  /** Something went well. */
+  reset(): void {
+    this.nextMs = this.firstMs
   }
 }
 
-const FIRST_MS = 5
 const LONGEST_MS = 500

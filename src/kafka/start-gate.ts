@@ -1,3 +1,4 @@
+import { pause } from '../application/pause.js'
 import type { NotReady } from '../application/service.js'
 import type { BudgetState } from '../budget/state.js'
 import { LedgerError } from '../ledger/errors.js'
@@ -15,7 +16,6 @@ import {
 import type { KafkaClients } from './client.js'
 import { kafkaError } from './kafka-error.js'
 import { KafkaTopics } from './kafka-topics.js'
-import { pause } from './pause.js'
 import { checkTopics } from './topics.js'
 
 /** How long a start waits for brokers before it serves reads alone. */

@@ -1,6 +1,6 @@
+import { endWithin, pause } from '../application/pause.js'
 import { LedgerError } from '../ledger/errors.js'
 import { kafkaError } from './kafka-error.js'
-import { endWithin, pause } from './pause.js'
 import type { Acknowledged, Outgoing, Sender } from './sender.js'
 
 export interface SteadyProducerParts {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Batch, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
+import { endWithin, pause } from '../application/pause.js'
 import { LedgerError } from '../ledger/errors.js'
 import { isClientError, type KafkaClients } from './client.js'
 import { kafkaError } from './kafka-error.js'
 import type { Ends } from './lost-range.js'
-import { endWithin, pause } from './pause.js'
 
 /** The offsets from `from` up to `to`, `to` left out. */
 export interface Range {

@@ -1,8 +1,8 @@
 import kafkajs, { type Admin, type DescribeConfigResponse } from 'kafkajs'
+import { endWithin, pause } from '../application/pause.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { KafkaClients, TopicName } from './client.js'
 import { kafkaError } from './kafka-error.js'
-import { endWithin, pause } from './pause.js'
 import {
   type Finding,
   findingsOf,

@@ -2,8 +2,9 @@ import { type AppendExpectedRevision, NO_STREAM } from '@eventstore/db-client'
 import { type Block, MOST_BLOCK_BYTES, type Position, positionOf, samePosition } from '../../ledger/block.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { AppendConflict } from '../../ledger/event-store.js'
+import { Backoff } from '../backoff.js'
 import { eventId, eventOf } from './block-event.js'
-import { Backoff, NoAnswer, within } from './patience.js'
+import { FIRST_PAUSE_MS, NoAnswer, within } from './patience.js'
 import { answerIn, forbidden, type ServerAnswer, wordsOf } from './server-answer.js'
 import type { StreamPlace, StreamReader } from './stream-reader.js'
 import { streamDeleted, streamTruncated } from './stream-trouble.js'
@@ -55,7 +56,7 @@ export class BlockAppend {
   }
 
   private async keep(block: Block, after: Position | undefined): Promise<void> {
-    const backoff = new Backoff()
+    const backoff = new Backoff(FIRST_PAUSE_MS)
     this.doubt = false
     while (this.leftMs() > 0) {
       try {

@@ -33,35 +33,5 @@ export const within = async <Answer>(ms: number, answer: Promise<Answer>): Promi
   }
 }
 
-/** Resolves after so many milliseconds, or at once when `cancel` aborts; leaves neither timer nor listener behind. */
-export const pause = (ms: number, cancel: AbortSignal): Promise<void> => {
-  if (cancel.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      cancel.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    cancel.addEventListener('abort', end)
-  })
-}
-
-/** Pauses between attempts: short at first, since a restarted server is there again within a second. */
-export class Backoff {
-  private ms = FIRST_PAUSE_MS
-
-  /** Waits, longer each time. */
-  async wait(cancel: AbortSignal): Promise<void> {
-    const { ms } = this
-    this.ms = Math.min(ms * 2, LONGEST_PAUSE_MS)
-    await pause(ms, cancel)
-  }
-
-  reset(): void {
-    this.ms = FIRST_PAUSE_MS
-  }
-}
-
-const FIRST_PAUSE_MS = 25
-const LONGEST_PAUSE_MS = 500
+/** Of the first pause between attempts: a restarted server is there again within a second. */
+export const FIRST_PAUSE_MS = 25

@@ -1,9 +1,10 @@
 import type { EventStoreDBClient, RecordedEvent } from '@eventstore/db-client'
 import type { Block } from '../../ledger/block.js'
 import { LedgerError } from '../../ledger/errors.js'
+import { Backoff } from '../backoff.js'
 import { blockOf } from './block-event.js'
 import { type Page, type Reading, readForwards, readLast } from './event-reads.js'
-import { Backoff, type Patience } from './patience.js'
+import { FIRST_PAUSE_MS, type Patience } from './patience.js'
 import { answerIn, forbidden, storeClosed, unreachable } from './server-answer.js'
 import { type StreamFindings, streamTombstoned, streamTruncated, troubleIn } from './stream-trouble.js'
 
@@ -95,7 +96,7 @@ export class StreamReader {
 
   private async insist<Result>(read: () => Promise<Result>, ms: number): Promise<Result | typeof NOT_FOUND> {
     const { closing } = this.place
-    const backoff = new Backoff()
+    const backoff = new Backoff(FIRST_PAUSE_MS)
     const until = performance.now() + ms
     for (let attempt = 0; ; attempt++) {
       if (closing.aborted) throw storeClosed()

@@ -1,9 +1,10 @@
 import { START } from '@eventstore/db-client'
 import type { Block } from '../../ledger/block.js'
 import { LedgerError } from '../../ledger/errors.js'
+import { Backoff } from '../backoff.js'
 import { blockOf } from './block-event.js'
 import { leave, resultsOf } from './event-reads.js'
-import { Backoff } from './patience.js'
+import { FIRST_PAUSE_MS } from './patience.js'
 import { answerIn, forbidden } from './server-answer.js'
 import type { StreamPlace } from './stream-reader.js'
 import { streamTombstoned, streamTruncated } from './stream-trouble.js'
@@ -20,7 +21,7 @@ export async function* follow(
   begin: () => Promise<number>,
   over: AbortSignal,
 ): AsyncGenerator<Block, void, undefined> {
-  const backoff = new Backoff()
+  const backoff = new Backoff(FIRST_PAUSE_MS)
   let next: number | undefined
   while (!over.aborted) {
     try {

@@ -1,9 +1,9 @@
 import { type Block, type Position, positionOf, samePosition } from '../../ledger/block.js'
 import { LedgerError } from '../../ledger/errors.js'
 import { AppendConflict, appendUncertain } from '../../ledger/event-store.js'
-import { Pauses } from './pauses.js'
+import { Backoff } from '../backoff.js'
 import { blockIn, blocksBetween, headOf } from './postgres-blocks.js'
-import type { PostgresConnections, Statement } from './postgres-connections.js'
+import { FIRST_PAUSE_MS, type PostgresConnections, type Statement } from './postgres-connections.js'
 import { isTaken, NotConnected, refusalIn, unreachable } from './postgres-trouble.js'
 
 /**
@@ -33,7 +33,7 @@ export class PostgresAppend {
   async settled(patienceMs: number): Promise<Position> {
     const { place, closing, connectMs } = this.connections
     const deadline = performance.now() + patienceMs
-    const pauses = new Pauses()
+    const backoff = new Backoff(FIRST_PAUSE_MS)
     for (;;) {
       let trouble: unknown
       try {
@@ -44,11 +44,11 @@ export class PostgresAppend {
         if (refusal !== undefined && !this.unclear) throw refusal
         trouble = error
       }
-      if (closing.aborted || performance.now() + pauses.nextMs + connectMs >= deadline) {
+      if (closing.aborted || performance.now() + backoff.nextMs + connectMs >= deadline) {
         if (this.unclear) throw appendUncertain(this.blocks, trouble)
         throw this.connections.closedError() ?? unreachable(place, trouble)
       }
-      await pauses.next(closing)
+      await backoff.wait(closing)
     }
   }
 

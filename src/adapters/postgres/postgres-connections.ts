@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { LedgerError } from '../../ledger/errors.js'
-import { Pauses } from './pauses.js'
+import { Backoff } from '../backoff.js'
 import type { PostgresPlace } from './postgres-place.js'
 import { closed, isTaken, NotConnected, refusalIn, unreachable } from './postgres-trouble.js'
 
@@ -94,7 +94,7 @@ export class PostgresConnections {
    */
   async ask(statement: Statement, { patienceMs, signal }: Patience): Promise<readonly Row[]> {
     const deadline = performance.now() + patienceMs
-    const pauses = new Pauses()
+    const backoff = new Backoff(FIRST_PAUSE_MS)
     const enough = signal ?? this.closing
     for (;;) {
       try {
@@ -102,9 +102,9 @@ export class PostgresConnections {
       } catch (error) {
         const last = this.closedError() ?? refusalIn(error, this.place)
         if (last !== undefined) throw last
-        if (enough.aborted || performance.now() + pauses.nextMs > deadline) throw unreachable(this.place, error)
+        if (enough.aborted || performance.now() + backoff.nextMs > deadline) throw unreachable(this.place, error)
       }
-      await pauses.next(enough)
+      await backoff.wait(enough)
     }
   }
 
@@ -151,6 +151,8 @@ export class PostgresConnections {
 }
 
 const MOST_CONNECTIONS = 4
+/** Of the first pause between attempts: most connections break once and are there again. */
+export const FIRST_PAUSE_MS = 5
 const MOST_CONNECT_MS = 5_000
 /** A server that was frozen may go on with the same connection. */
 const MOST_ANSWER_MS = 10_000

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { pause } from '../../application/pause.js'
 import type { PostgresPlace } from './postgres-place.js'
 
 export const CHANNEL = 'epsilon_blocks'
@@ -44,7 +44,7 @@ export class PostgresListener {
   private async listen(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.session(signal).catch(() => undefined)
-      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
+      await pause(POLL_MS, signal)
     }
   }
 
