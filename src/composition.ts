@@ -4,7 +4,7 @@ import { DataDirectory } from './adapters/data-directory.js'
 import { SeenFile } from './adapters/seen-file.js'
 import { SqliteStore } from './adapters/sqlite-store.js'
 import { LedgerState } from './adapters/state/ledger-state.js'
-import { openServerStore } from './adapters/stores.js'
+import { openSoundStore } from './adapters/stores.js'
 import { SystemClock } from './adapters/system-clock.js'
 import type { Service } from './application/service.js'
 import { catchUp, chainAt } from './budget/catch-up.js'
@@ -57,8 +57,6 @@ const openIn = async (
 ): Promise<Service> => {
   const store = await openLog(directory, configuration.store)
   try {
-    const fault = await store.inspect()
-    if (fault !== undefined) throw fault
     await requireWholeCopy(store, configuration.store)
     for (;;) {
       const service = await openOn(store, directory, configuration, gate)
@@ -106,7 +104,7 @@ const TRACES = ['seen', 'state.db', 'signing.key', 'operator.token', 'approver.t
 
 /** The log of the settings; a file is made only where there never was one. */
 const openLog = async (directory: DataDirectory, settings: StoreSettings): Promise<EventStore> =>
-  settings.kind === 'sqlite' ? openFile(directory) : openServerStore(settings)
+  settings.kind === 'sqlite' ? openFile(directory) : openSoundStore(settings)
 
 /** Creates a ledger only where there never was one: an empty log in the place of a lost one would refund everything. */
 const openFile = (directory: DataDirectory): EventStore => {
@@ -127,7 +125,7 @@ const requireWholeCopy = async (store: EventStore, settings: StoreSettings): Pro
   const head = await store.head()
   throw new LedgerError(
     'COPY_INCOMPLETE',
-    `a copy to this place is to end with record ${noted.seq} (leaf ${noted.leaf}), but the log ${head === undefined ? 'is empty' : `ends with record ${head.seq} (leaf ${head.leaf})`}`,
+    `a copy to this place is to end with record ${noted.seq} (leaf ${noted.leaf}), but the log ${endOf(head)}`,
     {
       retry: 'never',
       hint: 'Serving it would refund what is missing. Run the same epsilon-ledger copy again until it ends with 0.',
@@ -183,11 +181,10 @@ const requireNotBehind = async (store: EventStore, path: string, seen: Position 
 }
 
 const wentBack = (path: string, seen: Position, head: Position | undefined): LedgerError => {
-  const ends = head === undefined ? 'is empty' : `ends with record ${head.seq} (leaf ${head.leaf})`
   const forked = head !== undefined && head.seq >= seen.seq
   return new LedgerError(
     forked ? 'FORKED' : 'STALE',
-    `${path} has seen record ${seen.seq} with leaf ${seen.leaf}, but the log ${ends}${forked ? ' and has another record there' : ''}`,
+    `${path} has seen record ${seen.seq} with leaf ${seen.leaf}, but the log ${endOf(head)}${forked ? ' and has another record there' : ''}`,
     {
       retry: 'never',
       hint: 'The log was replaced by an older or another copy; serving it would refund what is missing. Bring the newest one back. Only if this log is certainly the newest: remove the files seen and state.db.',
@@ -195,3 +192,6 @@ const wentBack = (path: string, seen: Position, head: Position | undefined): Led
     },
   )
 }
+
+const endOf = (head: Position | undefined): string =>
+  head === undefined ? 'is empty' : `ends with record ${head.seq} (leaf ${head.leaf})`

@@ -26,6 +26,15 @@ export const openServerStore = async (settings: ServerSettings): Promise<EventSt
   return KurrentStore.open(options)
 }
 
+/** The same, where nothing is wrong with its place. @throws LedgerError the fault that the store finds there. */
+export const openSoundStore = async (settings: ServerSettings): Promise<EventStore> => {
+  const store = await openServerStore(settings)
+  const fault = await store.inspect().catch((error) => error)
+  if (fault === undefined) return store
+  await store.close()
+  throw fault
+}
+
 /** One password and nothing else; a line feed at the end is not a part of it. */
 const passwordIn = (path: string): string => {
   try {

@@ -2,7 +2,7 @@ import { writeCopyNote } from '../adapters/copy-note.js'
 import { DataDirectory } from '../adapters/data-directory.js'
 import { SeenFile } from '../adapters/seen-file.js'
 import { SqliteStore } from '../adapters/sqlite-store.js'
-import { openServerStore } from '../adapters/stores.js'
+import { openSoundStore } from '../adapters/stores.js'
 import { type StoreSettings, serverSettings } from '../configuration.js'
 import type { Position } from '../ledger/block.js'
 import type { EventStore } from '../ledger/event-store.js'
@@ -59,12 +59,8 @@ interface Target {
 const openTarget = async (place: string): Promise<Target> => {
   const settings = settingsOf(place)
   if (settings.kind !== 'sqlite') {
-    const store = await openServerStore(settings)
-    const fault = await store.inspect().catch((error) => error)
-    const begins = (head: Position) => writeCopyNote(settings, head)
-    if (fault === undefined) return { store, begins, close: () => store.close() }
-    await store.close()
-    throw fault
+    const store = await openSoundStore(settings)
+    return { store, begins: (head) => writeCopyNote(settings, head), close: () => store.close() }
   }
   const directory = DataDirectory.open(place)
   const path = directory.file('ledger.db')

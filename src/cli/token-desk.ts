@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { DataDirectory } from '../adapters/data-directory.js'
-import { openServerStore } from '../adapters/stores.js'
+import { openSoundStore } from '../adapters/stores.js'
 import type { Service } from '../application/service.js'
 import type { TokenCreated } from '../budget/events.js'
 import { secondsAfter } from '../budget/window.js'
@@ -65,11 +65,8 @@ export const atTokenDesk = async <Result>(
 /** A name that was written wrong is no new ledger: only `serve` begins one. */
 const requireLedger = async (settings: StoreSettings): Promise<void> => {
   if (settings.kind === 'sqlite') return
-  const store = await openServerStore(settings)
-  const fault = await store.inspect().catch((error) => error)
-  const head = fault === undefined ? await store.head() : undefined
-  await store.close()
-  if (fault !== undefined) throw fault
+  const store = await openSoundStore(settings)
+  const head = await store.head().finally(() => store.close())
   if (head === undefined)
     throw noLedger(`${JSON.stringify(settings.ledger)} (EPSILON_LEDGER) on the server of EPSILON_STORE`)
 }

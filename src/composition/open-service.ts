@@ -72,7 +72,7 @@ export class OpenService implements Service {
       costs: this.#costs,
       priorAt: (seq) => this.priorAt(seq),
       at: () => this.at(),
-      ...(parts.configuration.store.kind === 'sqlite' ? {} : { refresh: () => this.#writer.refresh() }),
+      ...(isShared(parts) ? { refresh: () => this.#writer.refresh() } : {}),
     })
   }
 
@@ -115,7 +115,7 @@ export class OpenService implements Service {
 
   /** From now on takes in what others append to the log, and looks whether the place of the log is sound. */
   serving(): this {
-    if (this.#parts.configuration.store.kind === 'sqlite') return this
+    if (!isShared(this.#parts)) return this
     this.#following = this.#follow().catch((error) => this.#writer.die(error))
     this.#place.run(this.#closing.signal)
     return this
@@ -222,7 +222,7 @@ export class OpenService implements Service {
       refusal: () => this.#place.fault ?? this.#refusal?.(),
       maxBatch: configuration.maxBatch,
       maxWaiting: configuration.maxWaiting,
-      shared: configuration.store.kind !== 'sqlite',
+      shared: isShared({ configuration }),
       onAppend: (appended) => this.#appendListener(appended),
       onFatal: (error) => {
         this.#fatal = error
@@ -253,6 +253,9 @@ export class OpenService implements Service {
     }
   }
 }
+
+/** Others may append to the log too. */
+const isShared = ({ configuration }: Pick<Parts, 'configuration'>): boolean => configuration.store.kind !== 'sqlite'
 
 const LONG_APPEND_MS = 2_000
 
