@@ -128,9 +128,9 @@ test.each([
     seen.set(byHand, (seen.get(byHand) ?? 0) + 1)
   }
   fc.assert(fc.property(bodies, check), { numRuns: 1500 })
-  expect(seen.get('accepted')).toBeGreaterThan(50)
-  for (const code of ['INVALID', 'INVALID_NUMBER', 'OUT_OF_RANGE', 'described'])
-    expect(seen.get(code)).toBeGreaterThan(20)
+  for (const common of ['accepted', 'described', 'INVALID']) expect(seen.get(common)).toBeGreaterThan(50)
+  // Some 30 of the 1,500 each: by chance no more than three come less than once in 100 million runs.
+  for (const rare of ['INVALID_NUMBER', 'OUT_OF_RANGE']) expect(seen.get(rare)).toBeGreaterThan(3)
 })
 
 let folder: Folder
