@@ -1,7 +1,7 @@
 import type { Metric, Row } from '../accounting/units.js'
 import { formatAmount, orderOf } from '../accounting/units.js'
+import type { Receipt } from '../ledger/decider.js'
 import type { JsonObject, JsonValue } from '../ledger/record.js'
-import type { Receipt } from '../ledger/writer.js'
 import type {
   Amounts,
   BudgetAfter,

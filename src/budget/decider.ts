@@ -1,5 +1,5 @@
 import type { Block, Position } from '../ledger/block.js'
-import type { Context, Decider, Decision, Receipt } from '../ledger/writer.js'
+import type { Context, Decider, Decision, Receipt } from '../ledger/decider.js'
 import { askerOf } from './authority.js'
 import type { Command } from './commands.js'
 import type { CostsNeeded, InFlight, Passed, Prior, Rejection, Verdict } from './context.js'

@@ -1,53 +1,13 @@
-import { type Block, BlockBuilder, MOST_BLOCK_BYTES, type Position, positionOf, samePosition } from './block.js'
+import { type Batch, type BatchTerms, decideBatch, Unwritable } from './batch.js'
+import { type Block, MOST_BLOCK_BYTES, type Position, positionOf, samePosition } from './block.js'
+import { Call, type Ticket } from './call.js'
 import { ChainCheck } from './chain.js'
 import type { TimeKeeper } from './clock.js'
+import type { Decider } from './decider.js'
 import { LedgerError } from './errors.js'
 import { AppendConflict, appendUncertain, type EventStore } from './event-store.js'
-import { type Cause, type EventBody, type Leaf, MOST_RECORD_BYTES } from './record.js'
-
-/** Which record an answer stands on. */
-export interface Receipt {
-  readonly ledger: string
-  readonly epoch: number
-  readonly seq: number
-  readonly leaf: Leaf
-}
-
-/** What a decision may know beside state and command; the writer fixes it, and the record keeps it. */
-export interface Context {
-  readonly at: string
-  /** Number of the first event that this decision would write. */
-  readonly seq: number
-  /** The clock cannot be trusted with windows. */
-  readonly clockDoubt: boolean
-}
-
-export interface Decision<Answer> {
-  /** None for what is only looked up: an estimate, a repeat, a refusal that is not recorded. */
-  readonly events: readonly EventBody[]
-  readonly by: string
-  readonly cause: Cause
-  /** Not the last word: what comes after it in a call of {@link Writer.writeInOrder} must not be decided yet. */
-  readonly blocks?: boolean
-  /** Called once the events are durable, with the receipt of the last one; undefined where there are none. Must not throw. */
-  readonly answer: (receipt: Receipt | undefined) => Answer
-}
-
-/** The committed state plus the decisions of one batch so far. It is committed as a whole or dropped. */
-export interface Draft<Command, Answer> {
-  /** Pure. A thrown {@link LedgerError} rejects this command alone, and must leave the draft as it was. */
-  decide(command: Command, context: Context): Decision<Answer>
-  /** Makes what was decided the committed state; `position` is that of its last record. Called only where there are events. */
-  commit(position: Position): void
-}
-
-export interface Decider<Command, Answer> {
-  /** Gets ready what these commands need to know; the committed state does not change until they are decided. */
-  prepare(commands: readonly Command[]): Promise<void> | void
-  draft(): Draft<Command, Answer>
-  /** Takes records that came from elsewhere into the committed state. */
-  follow(block: Block): void
-}
+import { HeldAnswers } from './held-answers.js'
+import { MOST_RECORD_BYTES } from './record.js'
 
 /** One durable append, for whoever watches the store. */
 export interface Appended {
@@ -101,9 +61,7 @@ export class Writer<Command, Answer> {
   private readonly maxBatchBytes: number
   private readonly maxWaiting: number
   private at: Position | undefined
-  /** Batches whose answers wait for a confirmation. */
-  private readonly unconfirmed = new Set<Promise<void>>()
-  private held = 0
+  private readonly held = new HeldAnswers()
   /** Commands that the next batch may take; fewer after one that could not be written as it was. */
   private nextBatch: number
   /** Commands that a batch may take beside other writers: half as many after each conflict. */
@@ -132,7 +90,7 @@ export class Writer<Command, Answer> {
 
   /** Commands without an answer. */
   get waiting(): number {
-    return this.queue.length + this.held
+    return this.queue.length + this.held.size
   }
 
   /** How long the store has not answered an append; undefined where none is under way. */
@@ -195,9 +153,10 @@ export class Writer<Command, Answer> {
 
   /** Resolves when nothing waits. */
   async idle(): Promise<void> {
-    while (this.running !== undefined || this.unconfirmed.size > 0) {
-      await Promise.all([this.running, ...this.unconfirmed])
-    }
+    const work = this.running ?? this.held.idle()
+    if (work === undefined) return
+    await work
+    return this.idle()
   }
 
   /** Takes no more commands, finishes those that wait, and resolves. */
@@ -246,36 +205,41 @@ export class Writer<Command, Answer> {
     const preparing = decider.prepare(tickets.map((ticket) => ticket.command))
     if (preparing !== undefined) await preparing
     const draft = decider.draft()
-    const batch = this.decide(tickets, draft)
+    const batch = decideBatch(tickets, draft, this.batchTerms())
     if (batch instanceof Unwritable) return this.dropUnwritable(batch)
-    const blocks = batch.builder.blocks()
-    if (!this.fitsStore(blocks, batch.outcomes.length)) return
-    if (blocks.length === 0 && !readOn && (await this.isOutdated(batch))) return this.writeBatch(tickets, true)
-    if (blocks.length > 0) {
+    if (!this.fitsStore(batch)) return
+    if (batch.blocks.length === 0 && !readOn && (await this.isOutdated(batch))) return this.writeBatch(tickets, true)
+    if (batch.blocks.length > 0) {
       const startedMs = timeKeeper.monotonic()
-      const position = await this.append(blocks)
+      const position = await this.append(batch.blocks)
       if (position === undefined) return this.follow()
       const durationMs = timeKeeper.monotonic() - startedMs
       this.contested = Math.min(this.maxBatch, this.contested * 2)
       draft.commit(position)
       this.at = position
-      onAppend?.({ commands: batch.outcomes.filter(Boolean).length, records: recordsIn(blocks), durationMs })
+      onAppend?.({ commands: batch.decided, records: batch.records, durationMs })
     }
     this.fruitlessConflicts = 0
-    this.queue.splice(0, batch.outcomes.length)
+    this.queue.splice(0, batch.size)
     if (batch.ended !== undefined) this.dropNext(batch.ended, 0)
     this.nextBatch = this.maxBatch
     // An answer leaves only after its records are durable. A crash between the two costs budget, never privacy.
-    this.answerOnceConfirmed(tickets, batch)
+    this.answerOnceConfirmed(batch)
+  }
+
+  private batchTerms(): BatchTerms {
+    const { timeKeeper, epoch } = this.options
+    const clockDoubt = timeKeeper.doubt() !== undefined
+    return { at: timeKeeper.stamp(), clockDoubt, epoch, after: this.at, maxBytes: this.maxBatchBytes }
   }
 
   /**
    * Where blocks are kept one by one, several of them belong to one command, whose parts mean nothing until the last:
    * the first ones without the rest would else be decisions that nobody was told.
    */
-  private fitsStore(blocks: readonly Block[], commands: number): boolean {
-    if (blocks.length <= 1 || commands <= 1 || this.options.store.keepsAllOrNone) return true
-    this.nextBatch = commands - 1
+  private fitsStore({ blocks, size }: Batch<Answer>): boolean {
+    if (blocks.length <= 1 || size <= 1 || this.options.store.keepsAllOrNone) return true
+    this.nextBatch = size - 1
     return false
   }
 
@@ -283,9 +247,8 @@ export class Writer<Command, Answer> {
    * Takes in what others have appended before anybody is turned down without a record: no append would find out that what a
    * command lacks has been there for a while.
    */
-  private async isOutdated({ outcomes }: Batch<Answer>): Promise<boolean> {
-    if (this.options.shared !== true) return false
-    if (!outcomes.some((outcome) => outcome !== undefined && isBlocking(outcome.decision))) return false
+  private async isOutdated({ blocking }: Batch<Answer>): Promise<boolean> {
+    if (this.options.shared !== true || !blocking) return false
     const before = this.at
     await this.readOn()
     return !samePosition(before, this.at)
@@ -296,40 +259,6 @@ export class Writer<Command, Answer> {
     let end = from
     while (this.queue[end]?.call === call) end++
     this.queue.splice(from, end - from)
-  }
-
-  private decide(
-    tickets: readonly Ticket<Command, Answer>[],
-    draft: Draft<Command, Answer>,
-  ): Batch<Answer> | Unwritable {
-    const { timeKeeper, epoch } = this.options
-    const clockDoubt = timeKeeper.doubt() !== undefined
-    const at = timeKeeper.stamp()
-    const builder = new BlockBuilder(this.at)
-    const outcomes: (Outcome<Answer> | undefined)[] = []
-    /** The last call that went no further; what is left of it comes next in the queue. */
-    let ended: Call<Answer> | undefined
-    for (const { command, call } of tickets) {
-      if (call === ended) {
-        outcomes.push(undefined)
-        continue
-      }
-      const decision = decideOne(draft, command, { at, seq: builder.nextSeq, clockDoubt })
-      if (call.inOrder && isBlocking(decision)) ended = call
-      if (decision instanceof LedgerError) {
-        outcomes.push({ decision, seq: 0, leaf: '' })
-        continue
-      }
-      const { by, cause } = decision
-      for (const { type, v, data } of decision.events) {
-        const unwritable = tryAdd(builder, { at, by, cause, data, epoch, type, v })
-        if (unwritable !== undefined) return new Unwritable(outcomes.length, unwritable)
-      }
-      outcomes.push({ decision, seq: builder.nextSeq - 1, leaf: builder.lastLeaf })
-      // Many records mean many budgets: whoever comes next need not wait for two such decisions.
-      if (builder.size >= this.maxBatchBytes || decision.events.length > 1) break
-    }
-    return { builder, outcomes, ended }
   }
 
   /**
@@ -400,56 +329,23 @@ export class Writer<Command, Answer> {
     if (state !== undefined) timeKeeper.follow(state.at)
   }
 
-  private answerOnceConfirmed(tickets: readonly Ticket<Command, Answer>[], batch: Batch<Answer>): void {
-    const answered = tickets.slice(0, batch.outcomes.length)
+  private answerOnceConfirmed(batch: Batch<Answer>): void {
+    const { ledger, epoch, confirm } = this.options
+    const answer = (): void => batch.answer(ledger, epoch)
+    const refuse = (error: unknown): void => this.refuse(batch, error)
     try {
-      const confirmed = this.at === undefined ? undefined : this.options.confirm?.(this.at)
-      if (confirmed === undefined) this.answer(answered, batch)
-      else this.hold(confirmed, answered, batch)
+      const confirmed = this.at === undefined ? undefined : confirm?.(this.at)
+      if (confirmed === undefined) answer()
+      else this.held.hold(confirmed, batch.size, answer, refuse)
     } catch (error) {
-      this.refuse(answered, error)
-    }
-  }
-
-  private hold(confirmed: Promise<void>, tickets: readonly Ticket<Command, Answer>[], batch: Batch<Answer>): void {
-    const held = this.answerAfter(confirmed, tickets, batch)
-      .catch((error) => this.refuse(tickets, error))
-      .finally(() => this.unconfirmed.delete(held))
-    this.unconfirmed.add(held)
-  }
-
-  private async answerAfter(
-    confirmed: Promise<void>,
-    tickets: readonly Ticket<Command, Answer>[],
-    batch: Batch<Answer>,
-  ): Promise<void> {
-    this.held += tickets.length
-    try {
-      await confirmed
-    } finally {
-      this.held -= tickets.length
-    }
-    this.answer(tickets, batch)
-  }
-
-  private answer(tickets: readonly Ticket<Command, Answer>[], { outcomes }: Batch<Answer>): void {
-    const { ledger, epoch } = this.options
-    for (let place = 0; place < outcomes.length; place++) {
-      const outcome = outcomes[place]
-      if (outcome === undefined) continue
-      const { decision, seq, leaf } = outcome
-      const { call, index } = tickets[place] as Ticket<Command, Answer>
-      const receipt = { ledger, epoch, seq, leaf }
-      const answer =
-        decision instanceof LedgerError ? decision : decision.answer(decision.events.length === 0 ? undefined : receipt)
-      call.settle(index, answer, isBlocking(decision))
+      refuse(error)
     }
   }
 
   /** What was never confirmed is answered to nobody, though it is in the log: a repeat finds it. */
-  private refuse(tickets: readonly Ticket<Command, Answer>[], error: unknown): void {
+  private refuse(batch: Batch<Answer>, error: unknown): void {
     const reason = error instanceof LedgerError ? error : brokenInvariant(error)
-    for (const { call } of tickets) call.fail(reason)
+    batch.fail(reason)
     if (reason !== error) this.die(reason)
   }
 
@@ -465,37 +361,6 @@ export class Writer<Command, Answer> {
   }
 }
 
-/** One caller's commands, until all have their answers. */
-class Call<Answer> {
-  private readonly answers: (Answer | LedgerError)[]
-  private left: number
-
-  constructor(
-    /** How many of the commands will be answered. */
-    private end: number,
-    /** Nothing is decided after an answer that blocks. */
-    readonly inOrder: boolean,
-    private readonly resolve: (answers: readonly (Answer | LedgerError)[]) => void,
-    readonly fail: (error: LedgerError) => void,
-  ) {
-    this.answers = new Array(end)
-    this.left = end
-  }
-
-  settle(index: number, answer: Answer | LedgerError, blocks: boolean): void {
-    this.answers[index] = answer
-    if (index < this.end) this.left--
-    if (blocks && this.inOrder) this.endAfter(index)
-    if (this.left === 0) this.resolve(this.answers.slice(0, this.end))
-  }
-
-  /** A later one may have its answer already: one that could not be written gets it at once. */
-  private endAfter(index: number): void {
-    for (let place = index + 1; place < this.end; place++) if (!(place in this.answers)) this.left--
-    this.end = Math.min(this.end, index + 1)
-  }
-}
-
 /** A block that waits until it is taken in; undefined: whatever is new. */
 interface Arrived {
   readonly block: Block | undefined
@@ -503,69 +368,11 @@ interface Arrived {
   readonly reject: (error: LedgerError) => void
 }
 
-interface Ticket<Command, Answer> {
-  readonly command: Command
-  readonly call: Call<Answer>
-  /** Its place among the call's commands. */
-  readonly index: number
-}
-
-interface Outcome<Answer> {
-  readonly decision: Decision<Answer> | LedgerError
-  readonly seq: number
-  readonly leaf: Leaf
-}
-
-interface Batch<Answer> {
-  readonly builder: BlockBuilder
-  /** undefined for a command that was not decided, since its call went no further. */
-  readonly outcomes: readonly (Outcome<Answer> | undefined)[]
-  /** The call that went no further, if it is the last one of the batch. */
-  readonly ended: Call<Answer> | undefined
-}
-
-/** The place of a command whose records cannot be written: too large, or not canonical. */
-class Unwritable {
-  constructor(
-    readonly index: number,
-    readonly error: LedgerError,
-  ) {}
-}
-
-const recordsIn = (blocks: readonly Block[]): number =>
-  blocks.reduce((records, { first, last }) => records + last - first + 1, 0)
-
 /** After which a batch takes no further command, so that with one more record it still is one block. */
 const ONE_BLOCK_BYTES = MOST_BLOCK_BYTES - MOST_RECORD_BYTES - 1
 
 /** A store that knows of an append may need a moment until it can be read. */
 const MOST_FRUITLESS_CONFLICTS = 8
-
-const isBlocking = (decision: Decision<unknown> | LedgerError): boolean =>
-  decision instanceof LedgerError || decision.blocks === true
-
-const decideOne = <Command, Answer>(
-  draft: Draft<Command, Answer>,
-  command: Command,
-  context: Context,
-): Decision<Answer> | LedgerError => {
-  try {
-    return draft.decide(command, context)
-  } catch (error) {
-    if (error instanceof LedgerError) return error
-    throw error
-  }
-}
-
-const tryAdd = (builder: BlockBuilder, record: Parameters<BlockBuilder['add']>[0]): LedgerError | undefined => {
-  try {
-    builder.add(record)
-    return undefined
-  } catch (error) {
-    if (error instanceof LedgerError) return error
-    throw error
-  }
-}
 
 const busy = (waiting: number, more: number, most: number): LedgerError =>
   new LedgerError('BUSY', `${waiting} commands wait, and ${more} more came; at most ${most} may`, {

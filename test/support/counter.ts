@@ -1,7 +1,7 @@
 import { type Block, type Position, positionOf, recordsOf } from '../../src/ledger/block.js'
+import type { Context, Decider, Decision, Draft, Receipt } from '../../src/ledger/decider.js'
 import { LedgerError } from '../../src/ledger/errors.js'
 import { decodeRecord, type EventBody } from '../../src/ledger/record.js'
-import type { Context, Decider, Decision, Draft, Receipt } from '../../src/ledger/writer.js'
 
 /** What the toy ledger of the writer's tests takes: a counter that must never pass its cap. */
 export type CounterCommand =
