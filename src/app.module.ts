@@ -37,6 +37,7 @@ export class AppModule implements OnApplicationBootstrap, BeforeApplicationShutd
   async beforeApplicationShutdown(): Promise<void> {
     const server = this.host.httpAdapter.getHttpServer()
     setTimeout(() => server.closeAllConnections(), GRACE_MS).unref()
+    this.service.lastCall()
     await this.topics.stopTaking()
   }
 

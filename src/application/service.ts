@@ -64,6 +64,11 @@ export abstract class Service {
   abstract onAppend(listener: (appended: Appended) => void): void
   /** Called with the error that ended the writer: the process has to end. */
   abstract onFatal(listener: (error: Error) => void): void
+  /**
+   * The process is to stop: from now on a store that answers nothing for some seconds ends it as a failed append does, and nobody
+   * who waits is answered. Until then everything goes on.
+   */
+  abstract lastCall(): void
   /** Takes no more commands, finishes those that wait, flushes the derived state, and lets go of the directory. */
   abstract close(): Promise<void>
 }

@@ -17,6 +17,7 @@ import { TimeKeeper } from '../ledger/clock.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { EventStore } from '../ledger/event-store.js'
 import { type Appended, Writer } from '../ledger/writer.js'
+import { LastCall } from './last-call.js'
 import { PlaceWatch } from './place-watch.js'
 
 /** What a service is built of, once the log was looked at. */
@@ -47,6 +48,8 @@ export class OpenService implements Service {
   #confirm: ((position: Position) => Promise<void> | undefined) | undefined
   #refusal: (() => LedgerError | undefined) | undefined
   readonly #closing = new AbortController()
+  /** Aborts when nobody waits for the store any more. */
+  readonly #drained = new AbortController()
   #following: Promise<void> | undefined
   readonly #place: PlaceWatch
   #fatal: Error | undefined
@@ -188,10 +191,17 @@ export class OpenService implements Service {
     if (this.#fatal !== undefined) listener(this.#fatal)
   }
 
+  lastCall(): void {
+    if (!isShared(this.#parts)) return
+    const watch = new LastCall(this.store, () => this.#writer.appendingForMs)
+    void watch.silence(this.#drained.signal).then((error) => error && this.#writer.die(error))
+  }
+
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#following
     await this.#writer.stop()
+    this.#drained.abort()
     await this.#costs.close()
     if (this.#fatal === undefined) this.state.flush({ ...this.position(), epoch: this.epoch })
     this.state.close()

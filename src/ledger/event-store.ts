@@ -87,6 +87,7 @@ export const appendUncertain = (blocks: readonly Block[], cause: unknown): Ledge
       retry: 'after-restart',
       hint: 'Nobody was answered. Look at the disk or the server of the log, then restart: the start finds out what was kept.',
       cause,
+      exitCode: 3,
     },
   )
 

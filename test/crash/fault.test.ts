@@ -99,7 +99,7 @@ const permitsUnderFault = async (service: Service, token: string, fault: Fault):
     Array.from({ length: clients }, (_, index) => spendUntilItFails(failing.client(token), `${index}`, permits)),
   )
   const exit = await failing.exited
-  expect(exit, failing.output).toEqual({ code: 1, signal: null })
+  expect(exit, failing.output).toEqual({ code: 3, signal: null })
   expect(failing.output).toContain('APPEND_UNCERTAIN')
   return permits
 }

@@ -209,7 +209,11 @@ test.each(['lost', 'kept'] as const)(
     ])
     for (const outcome of outcomes)
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'APPEND_UNCERTAIN' } })
-    await expect(writer.write(add(1))).rejects.toMatchObject({ code: 'APPEND_UNCERTAIN', retry: 'after-restart' })
+    await expect(writer.write(add(1))).rejects.toMatchObject({
+      code: 'APPEND_UNCERTAIN',
+      retry: 'after-restart',
+      exitCode: 3,
+    })
     await expect(writer.writeAll([add(1)])).rejects.toMatchObject({ code: 'APPEND_UNCERTAIN' })
     expect(fatal).toHaveLength(1)
     expect([store.appends, counter.total, writer.waiting]).toEqual([2, 1, 0])

@@ -165,6 +165,7 @@ const uncertain = ({ shown }: StreamPlace, blocks: readonly Block[], cause: unkn
       retry: 'after-restart',
       hint: 'Nobody was answered. Look at the servers, then restart: the start-up gate finds out what was kept. docs/runbooks/kurrentdb.md',
       cause,
+      exitCode: 3,
     },
   )
 

@@ -88,7 +88,7 @@ describe('an append without an end', () => {
     const { store, head, next } = await server().begun(SHORT)
     vi.spyOn(server().client, 'appendToStream').mockRejectedValue(new DeadlineExceededError())
     const error = await store.append([next], head).catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ code: 'APPEND_UNCERTAIN', retry: 'after-restart' })
+    expect(error).toMatchObject({ code: 'APPEND_UNCERTAIN', retry: 'after-restart', exitCode: 3 })
     expect(String(error)).toMatch(
       /records 2 to 3 may or may not have been kept by kurrentdb:\/\/[\w.:-]+: deadline-exceeded/,
     )

@@ -90,7 +90,7 @@ test('an INSERT that was under way when others took its place stays out when it 
 test('where nobody answers for as long as people wait, the outcome is uncertain and the store takes no more', async () => {
   const { proxy, store, direct, first, second } = await stage(1_500)
   const release = proxy.stall()
-  const uncertain = { code: 'APPEND_UNCERTAIN', retry: 'after-restart' }
+  const uncertain = { code: 'APPEND_UNCERTAIN', retry: 'after-restart', exitCode: 3 }
   expect(await errorOf(store.append([second], positionOf(first)))).toMatchObject(uncertain)
   release()
   // The bytes were on their way, and the server gets them in the end.
