@@ -114,6 +114,7 @@ export class KafkaClients {
       sessionTimeout: 10_000,
       heartbeatInterval: 1_000,
       maxWaitTimeInMs: maxWaitMs,
+      metadataMaxAge: METADATA_AGE_MS,
       readUncommitted,
       retry: lasting ? retry : { ...retry, restartOnFailure: async () => false },
       ...(maxBytes === undefined ? {} : { maxBytes, maxBytesPerPartition: maxBytes }),
@@ -139,6 +140,8 @@ export class KafkaClients {
 /** The library is CommonJS, and names of some of its exports are not seen from outside. */
 const { Kafka, PartitionAssigners, Partitioners, logLevel } = kafkajs
 
+/** So soon is a partition seen that was added; the library's own five minutes would keep its messages waiting. */
+const METADATA_AGE_MS = 5_000
 /** About three seconds: whoever asks learns of an outage, and decides what to do meanwhile. */
 const BRIEF = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 }
 /** For what has nothing else to do than to wait. */

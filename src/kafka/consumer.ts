@@ -51,6 +51,8 @@ export class SpendConsumer {
   #owned = new Map<number, OwnedPartition>()
   /** What the topic has, when last seen. */
   #ends: ReadonlyMap<number, Ends> = new Map()
+  /** The partitions that there were to give away at the last join; one that was added since is nobody's before the next. */
+  #givenAway: ReadonlySet<number> | undefined
   /** The partitions that another member had when that was logged last. */
   #saidElsewhere = ''
   /** Goes up with every join: what an older one has begun is over. */
@@ -107,7 +109,8 @@ export class SpendConsumer {
   elsewhere(): readonly (readonly [partition: number, ends: Ends])[] {
     if (!this.#joined) return []
     return [...this.#ends]
-      .filter(([partition]) => this.parts.takes(partition) && !this.#owned.has(partition))
+      .filter(([partition]) => this.#givenAway?.has(partition) && this.parts.takes(partition))
+      .filter(([partition]) => !this.#owned.has(partition))
       .sort(([one], [other]) => one - other)
   }
 
@@ -115,6 +118,7 @@ export class SpendConsumer {
   #join(assigned: readonly number[]): void {
     this.#generation++
     this.#joined = true
+    this.#givenAway = undefined
     this.#owned = new Map()
     for (const number of assigned) {
       this.#pause(number)
@@ -230,6 +234,7 @@ export class SpendConsumer {
     const ends = await this.parts.ends()
     this.#endsAt = now
     this.#ends = ends
+    this.#givenAway ??= new Set(ends.keys())
     this.#sayElsewhere()
     for (const owned of this.#owned.values()) owned.high = ends.get(owned.number)?.high ?? owned.high
     for (const owned of unchecked) {

@@ -151,6 +151,18 @@ test('a partition that another member of the group has is named, and the rest go
   expect(stage.service.output).toMatch(/another member of this group has partitions \d,/)
 })
 
+test('partitions that are added are read within seconds, and nobody else is said to have them', async () => {
+  const stage = await open({ partitions: 1 })
+  const admin = stage.broker.client().admin()
+  await admin.connect()
+  await admin.createPartitions({ topicPartitions: [{ topic: stage.clients.topic('spends'), count: 4 }] })
+  await admin.disconnect()
+  await emit(stage, spends(100))
+  await stage.decided(100, 30_000)
+  expect((await topicsOf(stage)).partitions.map(({ standing }) => standing)).toEqual(new Array(4).fill('running'))
+  expect(stage.service.output).not.toContain('another member')
+})
+
 test('a ledger whose every partition is elsewhere is not ready', async () => {
   const stage = await open({ partitions: 1 })
   await intrude(stage)
