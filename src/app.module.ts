@@ -12,8 +12,8 @@ import { Service } from './application/service.js'
 import { Topics } from './application/topics.js'
 import { httpModule } from './http/http.module.js'
 
-/** How long requests in flight may take once the service is told to stop. */
-const GRACE_MS = 10_000
+/** How long requests in flight may take once the service is told to stop; supervisors kill after 10 s. */
+const GRACE_MS = 6_000
 
 /** The whole program around an open ledger. */
 @Module({})

@@ -65,7 +65,10 @@ export class KafkaEdge extends Topics {
   readonly #begun = new Begun<JournalPublisher>()
   readonly #taking = new AbortController()
   readonly #publishing = new AbortController()
+  /** Everything that can still be sent has been. */
+  readonly #sent = new AbortController()
   #stopping: Promise<void> | undefined
+  #ended: Promise<void> | undefined
 
   constructor(private readonly parts: EdgeParts) {
     super()
@@ -79,26 +82,32 @@ export class KafkaEdge extends Topics {
 
   async stopTaking(): Promise<void> {
     this.#taking.abort(shuttingDown())
-    this.#stopping ??= this.#beginning.then(() => this.#running?.consumer.stop())
+    this.#ended ??= pause(STOP_MS, this.#sent.signal).then(() => this.#end())
+    this.#stopping ??= this.#beginning.then(() => this.#running?.consumer.stop()).catch(() => undefined)
     // What still comes is fenced by its offset; waiting longer would only keep the requests of others.
-    await endWithin(STOP_MS, this.#stopping)
+    await Promise.race([this.#stopping, this.#ended])
   }
 
   async stop(): Promise<void> {
     await this.stopTaking()
-    this.#begun.reject(shuttingDown())
     await this.#sendTheRest()
-    await this.#running?.decisions.stop()
-    await this.#running?.deadLetters.stop()
-    this.#publishing.abort(shuttingDown())
-    await this.#journal?.stop()
+    this.#sent.abort()
+    await this.#ended
   }
 
   /** What is decided goes out before the process ends, where that takes no longer than a moment. */
   async #sendTheRest(): Promise<void> {
     const decisions = this.#running?.decisions
     if (decisions === undefined || decisions.trouble !== undefined) return
-    await endWithin(LAST_SENDS_MS, decisions.reached(this.parts.service.position().seq))
+    await decisions.reached(this.parts.service.position().seq).catch(() => undefined)
+  }
+
+  /** Gives up what brokers have not acknowledged, and whoever waits for that: the next start goes on with it. */
+  async #end(): Promise<void> {
+    this.#begun.reject(shuttingDown())
+    this.#publishing.abort(shuttingDown())
+    const stopped = [this.#running?.decisions.stop(), this.#running?.deadLetters.stop(), this.#journal?.stop()]
+    await endWithin(LEAVE_MS, Promise.all(stopped))
   }
 
   /** Resolves once the journal has the records up to a position; undefined where it has them. */
@@ -184,7 +193,9 @@ export class KafkaEdge extends Topics {
     const { clients, service } = this.parts
     const { signal } = this.#taking
     for (const warning of await checkTopics(clients, signal)) this.parts.log(warning)
-    this.#journal ??= this.#openJournal(await this.#standing())
+    const standing = await this.#standing()
+    signal.throwIfAborted()
+    this.#journal ??= this.#openJournal(standing)
     const { upTo } = await decisionsTail(clients, service.ledgerId, signal)
     signal.throwIfAborted()
     this.#begun.resolve(this.#journal)
@@ -317,10 +328,11 @@ const notYet = async (seq: number): Promise<never> => {
 }
 
 const TELL_MS = 10_000
-/** How long what was taken may still need to be decided once the service is told to stop. */
-const STOP_MS = 5_000
+/** How long what was taken may still need to be decided and sent once the service is told to stop; supervisors kill after 10 s. */
+const STOP_MS = 4_000
+/** How long connections may take to close, of which nothing depends. */
+const LEAVE_MS = 1_500
 const BEGIN_AGAIN_MS = 1_000
-const LAST_SENDS_MS = 3_000
 
 const quarantineOf = (message: KafkaMessage, item: Ingest, { rejection }: Rejected): Quarantine => {
   const source = 'source' in item ? item.source : ''

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { Client } from '../../support/client.js'
 import { KafkaBroker } from '../../support/kafka-broker.js'
 import { withServer } from '../with-server.js'
 import { Stage } from './stage.js'
@@ -40,6 +41,34 @@ describe('a ledger that is stopped in order', () => {
     await until(async () =>
       (await stage.messages('decisions')).some(({ headers }) => headers['ce_subject'] === 'unheard'),
     )
+    await stage.close()
+  })
+
+  // Supervisors kill after 10 s, and then nothing is put in order.
+  test.each([
+    ['ledger', 201, undefined],
+    ['journal', 503, 'SHUTTING_DOWN'],
+  ])('ends in time though brokers say nothing, with EPSILON_ACK=%s', async (acknowledge, status, code) => {
+    const stage = await Stage.open(broker(), { environment: { EPSILON_ACK: acknowledge } })
+    const token = await stage.service.createToken('emitter', 'trainer')
+    const spend = { id: 'unsent', unit: 'u1', mechanism: 'laplace', noiseMultiplier: '100' }
+    broker().freeze()
+    const emitter = new Client(stage.service.url, token)
+    const asked = emitter.post<{ readonly code?: string }>('/v1/spends', spend)
+    await sleep(1_000)
+    const stoppedAt = performance.now()
+    expect(await stage.service.stop()).toEqual({ code: 0, signal: null })
+    expect(performance.now() - stoppedAt).toBeLessThan(9_000)
+    const reply = await asked
+    expect([reply.status, reply.body.code]).toEqual([status, code])
+    emitter.close()
+    broker().thaw()
+    await stage.restart()
+    await until(async () =>
+      (await stage.messages('decisions')).some(({ headers }) => headers['ce_subject'] === 'unsent'),
+    )
+    expect((await stage.service.client(token).post('/v1/spends', spend)).status).toBe(201)
+    expect(await stage.decisions()).toBe(1)
     await stage.close()
   })
 })
