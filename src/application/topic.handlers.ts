@@ -34,12 +34,12 @@ export class TopicsHandler implements IQueryHandler<TopicsQuery> {
   }
 }
 
-const shown = ({ topic, partition, next, high, standing, why }: PartitionView): JsonObject => ({
+const shown = ({ topic, partition, next, high, lag, standing, why }: PartitionView): JsonObject => ({
   topic,
   partition,
   next: String(next),
   high: String(high),
-  lag: String(high - next),
+  lag: String(lag),
   standing,
   ...(why === undefined ? {} : { why: whyShown(why) }),
 })

@@ -8,6 +8,8 @@ export interface PartitionView {
   readonly next: bigint
   /** That the topic's next message gets, when last seen. */
   readonly high: bigint
+  /** Messages that are not handled yet; those that cause no record are handled before `next` says so. */
+  readonly lag: bigint
   readonly standing: 'checking' | 'running' | 'waiting' | 'lost' | 'elsewhere'
   /** Why it does not run; of a lost range also its first and last offset. */
   readonly why?: { readonly code: string; readonly detail: string; readonly from?: bigint; readonly to?: bigint }

@@ -12,7 +12,7 @@ interface Verb {
 
 const VERBS: Readonly<Record<string, Verb>> = {
   serve: {
-    usage: '--data DIR [--port 4280] [--host 127.0.0.1]',
+    usage: '--data DIR [--port 4280] [--host 127.0.0.1] [--kafka HOST:PORT,…]',
     does: 'serve a ledger over HTTP; makes the directory where there is none',
     load: () => import('./serve.js'),
   },

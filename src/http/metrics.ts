@@ -16,6 +16,7 @@ const DECISIONS: Readonly<Record<string, { readonly kind: string; readonly outco
   ReservationSettled: { kind: 'reservation', outcome: 'settled' },
   ReservationReleased: { kind: 'reservation', outcome: 'released' },
   ReservationExpired: { kind: 'reservation', outcome: 'expired' },
+  RequestInvalid: { kind: 'message', outcome: 'invalid' },
 }
 
 /** Gauges of the library with the suffix of a counter; promtool refuses them. */

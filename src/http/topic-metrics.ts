@@ -25,12 +25,12 @@ export const observeTopics = (topics: Topics, service: Service, registers: Regis
 const observePartitions = (topics: Topics, registers: Registry[]): void => {
   new Gauge({
     name: 'epsilon_topic_lag',
-    help: "Messages of a partition that the ledger has not recorded yet, by the ledger's own offset.",
+    help: "Messages of a partition that are not handled yet, by the ledger's own offset.",
     labelNames: ['partition'],
     registers,
     collect() {
       this.reset()
-      for (const { partition, next, high } of topics.partitions()) this.set({ partition }, Number(high - next))
+      for (const { partition, lag } of topics.partitions()) this.set({ partition }, Number(lag))
     },
   })
   new Gauge({

@@ -16,17 +16,12 @@ export const partitionViews = (
   held: Held,
   nextOf: (partition: number) => bigint,
 ): readonly PartitionView[] => [
-  ...held.partitions().map((owned) => ({ ...viewOf(topic, owned), next: nextOf(owned.number) })),
-  ...held.elsewhere().map(
-    ([partition, { high }]): PartitionView => ({
-      topic,
-      partition,
-      next: nextOf(partition),
-      high,
-      standing: 'elsewhere',
-      why: { code: ELSEWHERE, detail: NOT_READ },
-    }),
-  ),
+  ...held.partitions().map((owned) => viewOf(topic, owned, nextOf(owned.number))),
+  ...held.elsewhere().map(([partition, { high }]): PartitionView => {
+    const next = nextOf(partition)
+    const why = { code: ELSEWHERE, detail: NOT_READ }
+    return { topic, partition, next, high, lag: lagOf(next, high), standing: 'elsewhere', why }
+  }),
 ]
 
 /**
@@ -41,11 +36,16 @@ export const partitionReasons = (topic: string, held: Held): readonly NotReady[]
   return [{ code: ELSEWHERE, detail: `${topic} partitions ${named}: ${NOT_READ}` }]
 }
 
-const viewOf = (topic: string, { number, standing, high }: OwnedPartition): Omit<PartitionView, 'next'> => {
-  const view = { topic, partition: number, high, standing: standing.kind }
+const viewOf = (topic: string, { number, standing, position, high }: OwnedPartition, next: bigint): PartitionView => {
+  // What has no record is handled all the same: repeats, marks of transactions, messages of aborted ones.
+  const lag = lagOf(position > next ? position : next, high)
+  const view = { topic, partition: number, next, high, lag, standing: standing.kind }
   if (standing.kind === 'waiting') return { ...view, why: { code: standing.code, detail: standing.detail } }
   return standing.kind === 'lost' ? { ...view, why: standing.loss } : view
 }
+
+/** A topic that was cut short may end before what is handled. */
+const lagOf = (handled: bigint, high: bigint): bigint => (high > handled ? high - handled : 0n)
 
 const stopped = (topic: string, { number, standing }: OwnedPartition): readonly NotReady[] => {
   const name = `${topic} partition ${number}`

@@ -281,6 +281,7 @@ test('metrics tell what was decided', async () => {
   expect(text).toMatch(/^epsilon_head_seq \d+$/m)
   expect(text).toMatch(/^epsilon_ready 1$/m)
   expect(text).toMatch(/^epsilon_decisions_total\{kind="spend",outcome="accepted"\} [1-9]/m)
+  expect(text).toMatch(/^epsilon_decisions_total\{kind="message",outcome="invalid"\} 0$/m)
   expect(text).toMatch(/route="\/v1\/spends"/)
   expect(text).toMatch(/^epsilon_open_reservations 0$/m)
   expect(text).not.toContain('olaf')

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type { TopicOffset } from '../../src/budget/state.js'
 import { type ConsumerParts, SpendConsumer } from '../../src/kafka/consumer.js'
 import type { MessageHandler } from '../../src/kafka/message-handler.js'
+import { OwnedPartition } from '../../src/kafka/partition.js'
 import { partitionReasons, partitionViews } from '../../src/kafka/partition-view.js'
 
 /** As much of a client as a join takes: the group gives it partition 0. */
@@ -82,18 +83,44 @@ test('partitions of another member of the group are shown with their lag, said o
   const { consumer } = await started({ ends: wide, takes, log: (line) => lines.push(line) })
   await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 5_000)
   expect(partitionViews('spends', consumer, (partition) => BigInt(3 + partition))).toEqual([
-    { topic: 'spends', partition: 0, next: 3n, high: 10n, standing: 'running' },
+    { topic: 'spends', partition: 0, next: 3n, high: 10n, lag: 7n, standing: 'running' },
     {
       topic: 'spends',
       partition: 1,
       next: 4n,
       high: 10n,
+      lag: 6n,
       standing: 'elsewhere',
       why: { code: 'PARTITIONS_ELSEWHERE', detail: expect.stringContaining('not read here') },
     },
   ])
   expect(partitionReasons('spends', consumer)).toEqual([])
   expect(lines).toEqual(['spends: another member of this group has partitions 1, which are not read here'])
+})
+
+test('a partition that was added since the join is held by nobody else', async () => {
+  let now = 0
+  let looks = 0
+  const lines: string[] = []
+  const ends = async () => (looks++ === 0 ? new Map([[0, { low: 0n, high: 10n }]]) : wide())
+  const { consumer } = await started({ ends, now: () => now, log: (line) => lines.push(line) })
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 5_000)
+  now = 60_000
+  await vi.waitFor(() => expect(looks).toBe(2), 5_000)
+  expect([consumer.elsewhere(), lines]).toEqual([[], []])
+})
+
+test('what causes no record is no lag once it is handled', () => {
+  const owned = new OwnedPartition(0, 3n, null, 0)
+  const held = { partitions: () => [owned], elsewhere: () => [] }
+  const lagBeside = (next: bigint) => partitionViews('spends', held, () => next)[0]?.lag
+  owned.high = 10n
+  expect(lagBeside(3n)).toBe(7n)
+  owned.advance(8n, null)
+  expect(lagBeside(3n)).toBe(2n)
+  expect(lagBeside(9n)).toBe(1n)
+  owned.high = 5n
+  expect(lagBeside(9n)).toBe(0n)
 })
 
 test('a ledger that has none of its partitions says so', async () => {
