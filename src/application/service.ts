@@ -47,6 +47,11 @@ export abstract class Service {
   abstract waiting(): number
   /** Resolves when the state reflects record `seq`; false after `timeoutMs`. */
   abstract reaches(seq: number, timeoutMs: number): Promise<boolean>
+  /**
+   * Resolves when the state reflects what other instances had written by now, and after a moment where that cannot be found out.
+   * However often this is called, the store is asked a few times a second. Undefined where nobody else writes.
+   */
+  abstract news(): Promise<void> | undefined
   /** The record that answers (or follows) a request, with its parts; undefined past the end. */
   abstract priorAt(seq: number): Promise<Prior | undefined>
   /** The instant that a record would get now. */

@@ -4,7 +4,9 @@ import { DataDirectory } from '../adapters/data-directory.js'
 import { SeenFile } from '../adapters/seen-file.js'
 import { LedgerState } from '../adapters/state/ledger-state.js'
 import { Ledger } from '../application/ledger.js'
+import { endWithin } from '../application/pause.js'
 import type { NotReady, Service } from '../application/service.js'
+import { SharedLook } from '../application/shared-look.js'
 import { follow } from '../budget/catch-up.js'
 import type { Command } from '../budget/commands.js'
 import { type Answer, BudgetDecider } from '../budget/decider.js'
@@ -52,6 +54,7 @@ export class OpenService implements Service {
   readonly #drained = new AbortController()
   #following: Promise<void> | undefined
   readonly #place: PlaceWatch
+  readonly #news: SharedLook | undefined
   #fatal: Error | undefined
   #fatalListener: (error: Error) => void = () => {}
   #appendListener: (appended: Appended) => void = () => {}
@@ -63,6 +66,7 @@ export class OpenService implements Service {
     this.state = parts.state
     this.store = parts.store
     this.#place = new PlaceWatch(parts.store, () => this.#writer.position)
+    this.#news = isShared(parts) ? new SharedLook(() => this.#catchUp(), LOOK_EVERY_MS) : undefined
     this.#flushed = parts.state.position?.seq ?? -1
     this.#costs = new CostWorkers({
       threads: parts.configuration.costThreads,
@@ -141,6 +145,10 @@ export class OpenService implements Service {
       this.#reached.push(entry)
       setTimeout(() => this.#tell((waiting) => waiting === entry, false), timeoutMs).unref()
     })
+  }
+
+  news(): Promise<void> | undefined {
+    return this.#news && endWithin(NEWS_MS, this.#news.ask())
   }
 
   priorAt(seq: number) {
@@ -246,6 +254,12 @@ export class OpenService implements Service {
     for await (const block of this.store.subscribe(from, this.#closing.signal)) await this.#writer.takeIn(block)
   }
 
+  /** What lies beyond comes to whoever follows the log. */
+  async #catchUp(): Promise<void> {
+    const head = await this.store.head()
+    if (head !== undefined) await this.reaches(head.seq, NEWS_MS)
+  }
+
   #committed(position: Position): void {
     this.#parts.seen.write(position)
     this.#tell(({ seq }) => seq <= position.seq, true)
@@ -268,6 +282,9 @@ export class OpenService implements Service {
 const isShared = ({ configuration }: Pick<Parts, 'configuration'>): boolean => configuration.store.kind !== 'sqlite'
 
 const LONG_APPEND_MS = 2_000
+/** Followers who hear nothing look once a second by themselves. */
+const NEWS_MS = 1_500
+const LOOK_EVERY_MS = 250
 
 const appendWaits = (ms: number): NotReady => ({
   code: 'STORE_WAITING',

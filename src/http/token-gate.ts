@@ -30,29 +30,39 @@ export class TokenGate implements OnModuleInit {
   /** A guard of the framework would come too late: it is asked when the body has been read and parsed. */
   onModuleInit(): void {
     const server = this.host.httpAdapter.getInstance()
-    server.addHook('onRequest', (request, _reply, done) => done(this.objectionTo(request)))
+    server.addHook('onRequest', (request, _reply, done) => {
+      // A body that no route takes is not read either.
+      if (request.is404) return done(new NotFoundException())
+      const roles = rolesOf(request)
+      if (roles === 'anyone') return done()
+      const secret = /^Bearer +([\w-]{1,128})$/i.exec(request.headers.authorization ?? '')?.[1]
+      const token = this.tokenOf(secret)
+      // Another instance may have made it a moment ago.
+      const news = secret === undefined || token !== undefined ? undefined : this.service.news()
+      if (news === undefined) return done(this.objectionTo(request, token, roles))
+      void news.then(() => done(this.objectionTo(request, this.tokenOf(secret), roles)))
+    })
   }
 
-  private objectionTo(request: FastifyRequest): Error | undefined {
-    // A body that no route takes is not read either.
-    if (request.is404) return new NotFoundException()
-    const roles = rolesOf(request)
-    if (roles === 'anyone') return undefined
-    const token = this.tokenOf(request.headers.authorization)
-    if (token === undefined) return this.denied(request, 'UNAUTHENTICATED', undefined, roles)
+  private objectionTo(
+    request: FastifyRequest,
+    token: TokenEntry | undefined,
+    roles: readonly TokenRole[],
+  ): Error | undefined {
+    if (token === undefined || !isGood(token, this.service.at()))
+      return this.denied(request, 'UNAUTHENTICATED', undefined, roles)
     if (!roles.includes(token.role)) return this.denied(request, 'FORBIDDEN', token, roles)
     const admitted = request as Authenticated
     admitted.actor = { token: token.token, role: token.role, source: token.source }
     return undefined
   }
 
-  private tokenOf(authorization: string | undefined): TokenEntry | undefined {
-    const secret = /^Bearer +([\w-]{1,128})$/i.exec(authorization ?? '')?.[1]
+  /** One that has ended is found too. */
+  private tokenOf(secret: string | undefined): TokenEntry | undefined {
     if (secret === undefined) return undefined
     const digest = hash('sha256', secret, 'hex')
     const token = this.known().get(digest)
-    if (token === undefined || !sameDigest(token.hash, digest)) return undefined
-    return isGood(token, this.service.at()) ? token : undefined
+    return token !== undefined && sameDigest(token.hash, digest) ? token : undefined
   }
 
   /** Tokens by digest: what a lookup gives away by its time is a digest's, of 256 random bits that nobody can choose. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Service } from '../../src/application/service.js'
@@ -24,11 +24,12 @@ export class Edge {
   ) {}
 
   /** Whoever opens one closes it. */
-  static async open(data: string): Promise<Edge> {
-    const service = await openService(readConfiguration({}, { data }))
+  static async open(data: string, environment: Readonly<Record<string, string>> = {}): Promise<Edge> {
+    const service = await openService(readConfiguration(environment, { data }))
     const log: string[] = []
     const served = await start({ service, host: '127.0.0.1', port: 0, log: (line) => log.push(line) })
-    const clientOf = (name: string) => new Client(served.url, readFileSync(join(data, name), 'utf8').trim())
+    const tokenIn = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined)
+    const clientOf = (name: string) => new Client(served.url, tokenIn(join(data, name)))
     return new Edge(service, served.url, clientOf('operator.token'), clientOf('approver.token'), log, served)
   }
 
