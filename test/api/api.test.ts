@@ -1,16 +1,19 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, type TestContext, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import type { Client } from '../support/client.js'
 import { Service } from '../support/service.js'
 import { HERE, type Judge, promtool, redocly, run, schemathesis } from './judges.js'
 
-let service: Service
-let operator: Client
+interface Judged {
+  readonly service: Service
+  readonly operator: Client
+}
 
-beforeAll(async () => {
-  service = await Service.start()
-  operator = await service.as('operator')
+/** A ledger with two policies. Each judge has its own: an operator may halt everything. */
+const prepared = async (): Promise<Judged> => {
+  const service = await Service.start()
+  const operator = await service.as('operator')
   const terms = { neighboring: 'add_or_remove_one', window: 'lifetime', role: 'guarantee', delta: '0.5' }
   for (const policy of [
     { id: 'sources', scope: ['source'], metric: 'approx', epsilon: '4000', ...terms },
@@ -18,6 +21,16 @@ beforeAll(async () => {
   ]) {
     expect((await operator.post('/v1/policies', policy)).status).toBe(201)
   }
+  return { service, operator }
+}
+
+let service: Service
+let operator: Client
+
+beforeAll(async () => {
+  const ledger = await prepared()
+  service = ledger.service
+  operator = ledger.operator
 })
 
 afterAll(() => service.remove())
@@ -45,37 +58,38 @@ test('promtool finds nothing in the metrics', async (context) => {
 })
 
 const EMITTED = '^/v1/(spends|reports|reservations)'
+/** What emitters may not read. */
+const RESERVATIONS = ['--include-operation-id', 'Reservations_list']
 
-test('schemathesis finds nothing as an emitter: every check, over what emitters call', async (context) => {
-  await judged(context, await service.createToken('emitter', 'tester'), ['--include-path-regex', EMITTED])
+describe.concurrent('schemathesis finds nothing, with every check', () => {
+  test('as an emitter, over what emitters call', async (context) => {
+    await judged(context, 'emitter', ['--include-path-regex', EMITTED])
+  })
+
+  test('as an approver, over approvals and the list of reservations', async (context) => {
+    await judged(context, 'approver', ['--include-path-regex', '/approve$', ...RESERVATIONS])
+  })
+
+  test('as an operator, over all else', async (context) => {
+    await judged(context, 'operator', ['--exclude-path-regex', EMITTED])
+  })
 })
 
-test('schemathesis finds nothing as an approver: every check, over all else', async (context) => {
-  const approver = await service.as('approver')
-  await judged(context, approver.token ?? '', ['--include-path-regex', '/approve$'])
-})
-
-// Last, since an operator may halt everything.
-test('schemathesis finds nothing as an operator: every check, over all else', async (context) => {
-  await judged(context, operator.token ?? '', ['--exclude-path-regex', '^/v1/(spends|reports)'])
-})
-
-const judged = async (context: TestContext, token: string, selection: readonly string[]): Promise<void> => {
+const judged = async (
+  context: TestContext,
+  role: 'emitter' | 'operator' | 'approver',
+  selection: readonly string[],
+): Promise<void> => {
   const command = present(schemathesis(), context)
+  const { service } = await prepared()
+  const token =
+    role === 'emitter' ? await service.createToken('emitter', 'tester') : ((await service.as(role)).token ?? '')
   const { code, output } = await run(command, [
     ...['--config-file', join(HERE, 'schemathesis.toml'), 'run', `${service.url}/docs/openapi.json`],
     ...['--header', `Authorization: Bearer ${token}`, '--exclude-checks', 'unsupported_method'],
-    ...[
-      '--max-examples',
-      '20',
-      '--seed',
-      process.env['SEED'] ?? '1',
-      '--continue-on-failure',
-      '--generation-database',
-      'none',
-      ...selection,
-    ],
-  ])
+    ...['--max-examples', '20', '--seed', process.env['SEED'] ?? '1', '--continue-on-failure'],
+    ...['--generation-database', 'none', ...selection],
+  ]).finally(() => service.remove())
   expect(code, output).toBe(0)
 }
 
