@@ -10,9 +10,9 @@ import type { Service } from './application/service.js'
 import { catchUp, chainAt } from './budget/catch-up.js'
 import { recordBytes } from './budget/priors.js'
 import type { BudgetState } from './budget/state.js'
+import { type LogEnd, requireNotBehind, requireWholeCopy, wentBack } from './composition/older-log.js'
 import { OpenService } from './composition/open-service.js'
 import type { Configuration, StoreSettings } from './configuration.js'
-import { type Position } from './ledger/block.js'
 import type { ChainState } from './ledger/chain.js'
 import { TimeKeeper } from './ledger/clock.js'
 import { LedgerError } from './ledger/errors.js'
@@ -57,7 +57,8 @@ const openIn = async (
 ): Promise<Service> => {
   const store = await openLog(directory, configuration.store)
   try {
-    await requireWholeCopy(store, configuration.store)
+    if (configuration.store.kind !== 'sqlite')
+      await requireWholeCopy(logIn(store), await readCopyNote(configuration.store))
     for (;;) {
       const service = await openOn(store, directory, configuration, gate)
       if (service !== undefined) return service
@@ -89,7 +90,7 @@ const openOn = async (
     stamp: (lastAt) => new TimeKeeper(clock, lastAt).stamp(),
     progress: (line) => void process.stderr.write(`${line}\n`),
   })
-  await requireNotBehind(store, directory.file(SEEN), seen.before)
+  await requireNotBehind(logIn(store), directory.file(SEEN), seen.before)
   const chain = known === undefined ? undefined : await broughtUp(store, state, path)
   if (chain !== undefined) await gate?.accept(state, chain.position.seq)
   const timeKeeper = new TimeKeeper(clock, chain?.at)
@@ -118,21 +119,11 @@ const openFile = (directory: DataDirectory): EventStore => {
   })
 }
 
-/** A copy that was broken off is an older log, and says nothing of it itself. */
-const requireWholeCopy = async (store: EventStore, settings: StoreSettings): Promise<void> => {
-  const noted = settings.kind === 'sqlite' ? undefined : await readCopyNote(settings)
-  if (noted === undefined || (await chainAt(store, noted)) !== undefined) return
-  const head = await store.head()
-  throw new LedgerError(
-    'COPY_INCOMPLETE',
-    `a copy to this place is to end with record ${noted.seq} (leaf ${noted.leaf}), but the log ${endOf(head)}`,
-    {
-      retry: 'never',
-      hint: 'Serving it would refund what is missing. Run the same epsilon-ledger copy again until it ends with 0.',
-      exitCode: 21,
-    },
-  )
-}
+/** What a store keeps, for whoever asks whether it is an older log. */
+const logIn = (store: EventStore): LogEnd => ({
+  head: () => store.head(),
+  has: async (position) => (await chainAt(store, position)) !== undefined,
+})
 
 /** A ledger that was kept in a file goes on elsewhere as a copy, never from nothing. */
 const requireNoOther = (directory: DataDirectory, { kind }: StoreSettings): void => {
@@ -174,24 +165,3 @@ const broughtUp = async (store: EventStore, state: LedgerState, path: string): P
   if (chain === undefined) throw wentBack(path, position, await store.head())
   return catchUp(store, state, chain)
 }
-
-/** Whoever was answered from a position has seen it: a log without it is not the one that was served. */
-const requireNotBehind = async (store: EventStore, path: string, seen: Position | undefined): Promise<void> => {
-  if (seen !== undefined && (await chainAt(store, seen)) === undefined) throw wentBack(path, seen, await store.head())
-}
-
-const wentBack = (path: string, seen: Position, head: Position | undefined): LedgerError => {
-  const forked = head !== undefined && head.seq >= seen.seq
-  return new LedgerError(
-    forked ? 'FORKED' : 'STALE',
-    `${path} has seen record ${seen.seq} with leaf ${seen.leaf}, but the log ${endOf(head)}${forked ? ' and has another record there' : ''}`,
-    {
-      retry: 'never',
-      hint: 'The log was replaced by an older or another copy; serving it would refund what is missing. Bring the newest one back. Only if this log is certainly the newest: remove the files seen and state.db.',
-      exitCode: forked ? 22 : 21,
-    },
-  )
-}
-
-const endOf = (head: Position | undefined): string =>
-  head === undefined ? 'is empty' : `ends with record ${head.seq} (leaf ${head.leaf})`

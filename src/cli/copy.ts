@@ -1,8 +1,9 @@
-import { writeCopyNote } from '../adapters/copy-note.js'
+import { readCopyNote, writeCopyNote } from '../adapters/copy-note.js'
 import { DataDirectory } from '../adapters/data-directory.js'
 import { SeenFile } from '../adapters/seen-file.js'
 import { SqliteStore } from '../adapters/sqlite-store.js'
 import { openSoundStore } from '../adapters/stores.js'
+import { type LogEnd, requireNotBehind, requireWholeCopy } from '../composition/older-log.js'
 import { type StoreSettings, serverSettings } from '../configuration.js'
 import type { Position } from '../ledger/block.js'
 import type { EventStore } from '../ledger/event-store.js'
@@ -47,7 +48,31 @@ const brought = async (source: ReadableLog, to: string, io: Io, forced: boolean)
 const settingsOf = (place: string): StoreSettings =>
   /^[a-z][a-z0-9+.-]+:/i.test(place) ? serverSettings(place, process.env) : { kind: 'sqlite' }
 
-const openSource = async (place: string): Promise<ReadableLog> => openLogOf(place, settingsOf(place))
+/** An older log that is copied elsewhere would be served there: what knows better lies beside it, and does not come along. */
+const openSource = async (place: string): Promise<ReadableLog> => {
+  const settings = settingsOf(place)
+  const source = await openLogOf(place, settings)
+  try {
+    await requireNewest(source, place, settings)
+    return source
+  } catch (error) {
+    await source.close()
+    throw error
+  }
+}
+
+const requireNewest = async (source: ReadableLog, place: string, settings: StoreSettings): Promise<void> => {
+  const log: LogEnd = {
+    head: () => source.head(),
+    has: async (position) => {
+      const block = await source.block(position)
+      return block?.last === position.seq && block.leaf === position.leaf
+    },
+  }
+  if (settings.kind !== 'sqlite') return requireWholeCopy(log, await readCopyNote(settings))
+  const path = DataDirectory.inspect(place).file('seen')
+  await requireNotBehind(log, path, SeenFile.read(path))
+}
 
 interface Target {
   readonly store: EventStore

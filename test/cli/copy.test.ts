@@ -105,6 +105,27 @@ test('a directory notes what its log is to end with, so that no service starts o
   await expect(start()).rejects.toMatchObject({ code: 'STALE' })
 })
 
+test('an older log is not copied on: what says that it is one would stay behind', async () => {
+  const { data } = await directoryOf(await whole)
+  const older = newPlace()
+  await command('copy', '--from', data, '--to', older)
+  const head = (await (await whole).store.head()) as Position
+  for (const [seen, code, exit] of [
+    [{ ...head, block: head.block + 1, seq: head.seq + 1 }, 'STALE', 21],
+    [{ ...head, leaf: 'ab'.repeat(32) }, 'FORKED', 22],
+  ] as const) {
+    const file = SeenFile.open(join(older, 'seen'))
+    file.write(seen)
+    file.close()
+    const on = newPlace()
+    expect(await command('copy', '--from', older, '--to', on)).toMatchObject({
+      code: exit,
+      stderr: expect.stringContaining(code),
+    })
+    expect(existsSync(on)).toBe(false)
+  }
+})
+
 test('a source without a record leaves no trace where it was to go', async () => {
   const from = temporaryFolder()
   await SqliteStore.create(join(from, 'ledger.db')).close()

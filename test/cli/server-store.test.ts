@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { writeCopyNote } from '../../src/adapters/copy-note.js'
+import { serverSettings } from '../../src/configuration.js'
+import type { Position } from '../../src/ledger/block.js'
 import { KurrentDouble } from '../support/kurrent/kurrent-double.js'
 import { temporaryFolder } from '../support/temporary-folder.js'
 import { wholeLog } from '../support/whole-log.js'
@@ -42,4 +46,20 @@ test('a place that would not keep a log is told before anything is copied there'
   const capped = await command('copy', '--from', data, '--to', server.url)
   expect(capped).toMatchObject({ code: 20, stderr: expect.stringContaining('STREAM_CAPPED') })
   expect(capped.stderr).toContain('it has no events yet')
+})
+
+test('a copy that was broken off is not copied on', async () => {
+  const { data } = await directoryOf(await whole)
+  const name = randomUUID()
+  vi.stubEnv('EPSILON_LEDGER', name)
+  const settings = serverSettings(server.url, { EPSILON_LEDGER: name })
+  const head = (await (await whole).store.head()) as Position
+  expect(await command('copy', '--from', data, '--to', server.url)).toMatchObject({ code: 0 })
+  await writeCopyNote(settings, { ...head, seq: head.seq + 1 })
+  const on = join(temporaryFolder(), 'on')
+  expect(await command('copy', '--from', server.url, '--to', on)).toMatchObject({
+    code: 21,
+    stderr: expect.stringContaining('COPY_INCOMPLETE'),
+  })
+  expect(existsSync(on)).toBe(false)
 })

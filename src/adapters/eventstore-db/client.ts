@@ -103,7 +103,7 @@ const taken = (ours: string, other: string): LedgerError =>
     `this process already talks to ${ours}, and can talk to no second server (${other})`,
     {
       retry: 'never',
-      hint: 'Use one address for everything in a process: all of it is one string, options included.',
+      hint: 'Use one address for everything in a process: all of it is one string, options included. To copy from one server to another, copy to a data directory in between.',
       exitCode: 3,
     },
   )
