@@ -51,16 +51,31 @@ const CONNECT_MS = 5_000
 const KEEP_ALIVE_MS = 10_000
 
 const withPassword = (url: string, password: string | undefined): string => {
-  if (!/^postgres(?:ql)?:\/\//.test(url) || !URL.canParse(url)) throw badUrl('it must begin with postgres://')
+  if (SEVERAL_HOSTS.test(url)) throw badUrl('it names several hosts; name one, behind which the primary is at any time')
+  if (!/^postgres(?:ql)?:\/\//.test(url) || !URL.canParse(url)) throw badUrl('it is not of that form')
   const parsed = new URL(url)
   // Else a part of the password is taken for host or database, and shown.
   if (`${parsed.pathname}${parsed.search}${parsed.hash}`.includes('@')) {
     throw badUrl('a password in it has @, /, ? or # and must be percent-encoded')
   }
+  requireTls(parsed.searchParams)
   if (password === undefined) return parsed.href
   parsed.searchParams.delete('password')
   parsed.password = encodeURIComponent(password)
   return parsed.href
+}
+
+const SEVERAL_HOSTS = /^postgres(?:ql)?:\/\/(?:[^@/?#]*@)?[^@/?#]*,/
+
+/** With TLS, the server has to be the right one: whoever else answers would get the password, and could show any log. */
+const requireTls = (parameters: URLSearchParams): void => {
+  const other = ['ssl', 'sslnegotiation', 'uselibpqcompat'].find((name) => parameters.has(name))
+  if (other !== undefined) throw badUrl(`it has ${other}; say sslmode=verify-full for TLS, or nothing for none`)
+  const mode = parameters.get('sslmode')
+  if (mode === null || mode === 'disable') return
+  if (!/^(?:require|verify-ca|verify-full)$/.test(mode))
+    throw badUrl(`sslmode is ${JSON.stringify(mode)}, and not verify-full or disable`)
+  parameters.set('sslmode', 'verify-full')
 }
 
 /** What the client says of a wrong URL is about its parameters, and never holds the password. */

@@ -1,13 +1,10 @@
 import { LedgerError } from '../../ledger/errors.js'
 import type { PostgresConnections, Row } from './postgres-connections.js'
 import type { PostgresPlace } from './postgres-place.js'
-import { isTaken, mayNot, refusalIn, unreachable } from './postgres-trouble.js'
+import { isTaken, isThere, mayNot, refusalIn, unreachable } from './postgres-trouble.js'
 
-/**
- * What the owner of the database runs where the service's role may not make a table. Ledgers are compared byte by byte: an
- * order that depends on the system's languages changes with the system, and spoils an index.
- */
-export const TABLE_SQL = `CREATE TABLE IF NOT EXISTS epsilon_blocks (
+/** Ledgers are compared byte by byte: an order that depends on the system's languages changes with the system, and spoils an index. */
+const TABLE = `epsilon_blocks (
   ledger text COLLATE "C" NOT NULL,
   number bigint NOT NULL,
   first bigint NOT NULL,
@@ -17,6 +14,14 @@ export const TABLE_SQL = `CREATE TABLE IF NOT EXISTS epsilon_blocks (
   PRIMARY KEY (ledger, number),
   UNIQUE (ledger, last)
 );`
+
+/** What the owner of the database runs where the service's role may not make a table. */
+export const TABLE_SQL = `CREATE TABLE IF NOT EXISTS ${TABLE}`
+
+/** What the service's role runs where it may: as the owner it could do everything, and leaves itself what it needs. */
+const OWN_TABLE_SQL = `CREATE TABLE ${TABLE}
+REVOKE ALL ON epsilon_blocks FROM CURRENT_USER;
+GRANT SELECT, INSERT ON epsilon_blocks TO CURRENT_USER;`
 
 /** The rights that the service's role needs, and no others. */
 export const grantSql = (role: string): string =>
@@ -42,11 +47,11 @@ export const prepareTable = async (connections: PostgresConnections): Promise<vo
 
 const create = async (connections: PostgresConnections): Promise<void> => {
   try {
-    await connections.once({ text: TABLE_SQL })
+    await connections.once({ text: OWN_TABLE_SQL })
   } catch (error) {
     if (mayNot(error)) throw notCreated(connections.place, error)
-    // Two that begin at the same moment both try, and one of them fails on the catalogue's own keys.
-    if (!isTaken(error)) throw error
+    // Two that begin at the same moment both try, and one of them finds the table there, or fails on the catalogue's own keys.
+    if (!isThere(error) && !isTaken(error)) throw error
   }
 }
 
@@ -98,7 +103,7 @@ const SHAPE = `
 const notCreated = ({ name, role }: PostgresPlace, cause: unknown): LedgerError =>
   new LedgerError('STORE_NOT_CREATED', `${name} has no table epsilon_blocks, and the role may not create it`, {
     retry: 'after-restart',
-    hint: `The owner of the database runs:\n${TABLE_SQL}\n${grantSql(role)}`,
+    hint: `The owner of the database runs:\n${TABLE_SQL}\n${grantSql(role)}\n-- In a schema that the role has USAGE on, and finds by its search_path.`,
     cause,
     exitCode: 3,
   })

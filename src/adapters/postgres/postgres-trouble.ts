@@ -11,6 +11,9 @@ export class NotConnected extends Error {
 /** Somebody has the key already. */
 export const isTaken = (error: unknown): boolean => codeOf(error) === '23505'
 
+/** Somebody has made the table already. */
+export const isThere = (error: unknown): boolean => codeOf(error) === '42P07'
+
 /** The role may not, or there is no schema where it might. */
 export const mayNot = (error: unknown): boolean => ['42501', '3F000'].includes(codeOf(error))
 
@@ -55,15 +58,20 @@ export const readOnly = ({ name }: PostgresPlace, why: string): LedgerError =>
     exitCode: 3,
   })
 
-export const unreachable = (
-  { name }: PostgresPlace,
-  error: unknown,
-  hint = 'Look whether the server runs and the network lets this machine reach it, then start again.',
-): LedgerError =>
+export const unreachable = ({ name }: PostgresPlace, error: unknown, hint = hintFor(messageOf(error))): LedgerError =>
   new LedgerError('STORE_UNREACHABLE', `${name} cannot be reached: ${messageOf(error)}`, {
     ...trouble(error, hint, 3),
     retry: 'after-restart',
   })
+
+/** What the client itself finds has no code. */
+const hintFor = (said: string): string => {
+  if (/password must be/.test(said))
+    return 'The server wants a password, and none was given: name a file with it in EPSILON_POSTGRES_PASSWORD_FILE.'
+  if (/certificate|SSL|altnames/i.test(said))
+    return 'Look at sslmode and sslrootcert in the URL, and at the certificate of the server.'
+  return 'Look whether the server runs and the network lets this machine reach it, then start again.'
+}
 
 export const closed = ({ name }: PostgresPlace): LedgerError =>
   new LedgerError('STORE_CLOSED', `the store on ${name} was closed`, { retry: 'after-restart' })

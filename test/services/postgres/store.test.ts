@@ -48,6 +48,9 @@ const newDatabase = async (setUp: (role: string) => string): Promise<{ url: stri
   return { url: url.href, owner: owner.href, role }
 }
 
+/** What would take something from a log. */
+const CHANGES = ["UPDATE epsilon_blocks SET leaf = 'x'", 'DELETE FROM epsilon_blocks', 'TRUNCATE epsilon_blocks']
+
 const head = (blocks: readonly Block[]) => positionOf(blocks.at(-1) as Block)
 
 const errorOf = async (action: Promise<unknown>): Promise<Error & { code: string; hint: string }> => {
@@ -74,14 +77,11 @@ describe('for a role that may insert and select, and nothing else', () => {
 
   storeContract(async () => open({ url: (await restricted()).url, password: PASSWORD }))
 
-  test.each(["UPDATE epsilon_blocks SET leaf = 'x'", 'DELETE FROM epsilon_blocks', 'TRUNCATE epsilon_blocks'])(
-    'the server refuses: %s',
-    async (statement) => {
-      const url = new URL((await restricted()).url)
-      url.password = encodeURIComponent(PASSWORD)
-      await expect(sql(statement, url.href)).rejects.toMatchObject({ code: '42501' })
-    },
-  )
+  test.each(CHANGES)('the server refuses: %s', async (statement) => {
+    const url = new URL((await restricted()).url)
+    url.password = encodeURIComponent(PASSWORD)
+    await expect(sql(statement, url.href)).rejects.toMatchObject({ code: '42501' })
+  })
 })
 
 test('a ledger that is opened again has everything, and others in the same table have nothing of it', async () => {
@@ -106,10 +106,34 @@ test('where the role may not make the table, the error says what its owner is to
   expect(error.hint).toContain(`GRANT SELECT, INSERT ON epsilon_blocks TO "${role}"`)
 })
 
+test('a table that the role does not find by its search_path is not there, and the hint says so', async () => {
+  const { url, owner, role } = await newDatabase(() => 'SELECT 1')
+  await (await open({ url: owner })).close()
+  await sql(`GRANT SELECT, INSERT ON epsilon_blocks TO ${role}; REVOKE ALL ON SCHEMA public FROM PUBLIC`, owner)
+  const { code, hint } = await errorOf(open({ url, password: PASSWORD }))
+  expect(code).toBe('STORE_NOT_CREATED')
+  expect(hint).toMatch(/USAGE.*search_path/)
+  await sql(`GRANT USAGE ON SCHEMA public TO ${role}`, owner)
+  await open({ url, password: PASSWORD })
+})
+
 test('two that open an empty database at once both find the table', async () => {
   const { url } = await newDatabase((role) => `GRANT CREATE ON SCHEMA public TO ${role}`)
   const stores = await Promise.all([1, 2, 3, 4, 5].map(() => open({ url, password: PASSWORD })))
   expect(await Promise.all(stores.map((store) => store.head()))).toEqual(stores.map(() => undefined))
+})
+
+test('a role that makes the table itself leaves itself the right to select and to insert', async () => {
+  const { url, role } = await newDatabase((one) => `GRANT CREATE ON SCHEMA public TO ${one}`)
+  const store = await open({ url, password: PASSWORD })
+  await store.append(blocksOf(1), undefined)
+  const own = new URL(url)
+  own.password = encodeURIComponent(PASSWORD)
+  for (const statement of CHANGES) await expect(sql(statement, own.href)).rejects.toMatchObject({ code: '42501' })
+  const rights = `SELECT string_agg(privilege_type, ' ' ORDER BY privilege_type) AS all
+    FROM information_schema.role_table_grants WHERE table_name = 'epsilon_blocks' AND grantee = '${role}'`
+  expect(await sql(rights, own.href)).toEqual([{ all: 'INSERT SELECT' }])
+  expect(await store.head()).toEqual(head(blocksOf(1)))
 })
 
 test.each([
@@ -182,6 +206,34 @@ describe('errors', () => {
     expect(error.code).toBe('STORE_UNREACHABLE')
     expect(error.message).toContain('password authentication failed')
     expectNoSecret(error)
+  })
+
+  test('say that a password is missing, and where it belongs', async () => {
+    const url = new URL(server().url)
+    url.password = ''
+    const error = await errorOf(PostgresStore.open({ url: url.href, ledger: 'x' }))
+    expect(error.code).toBe('STORE_UNREACHABLE')
+    expect(error.hint).toContain('EPSILON_POSTGRES_PASSWORD_FILE')
+  })
+
+  test('say that a server has no TLS, and where it is asked for', async () => {
+    const error = await errorOf(PostgresStore.open({ url: `${server().url}?sslmode=require`, ledger: 'x' }))
+    expect(error.code).toBe('STORE_UNREACHABLE')
+    expect(error.hint).toContain('sslmode')
+  })
+
+  test.each([
+    ['postgres://u@one:5432,two:5432/db', 'several hosts'],
+    ['postgres://u@one,two/db', 'several hosts'],
+    ['postgres://u@one/db?sslmode=no-verify', 'sslmode is "no-verify"'],
+    ['postgres://u@one/db?sslmode=prefer', 'sslmode is "prefer"'],
+    ['postgres://u@one/db?sslmode=vrify-full', 'sslmode is "vrify-full"'],
+    ['postgres://u@one/db?ssl=no-verify', 'it has ssl;'],
+    ['postgres://u@one/db?sslmode=require&uselibpqcompat=true', 'it has uselibpqcompat;'],
+  ])('name what a URL cannot have: %s', async (url, named) => {
+    const error = await errorOf(PostgresStore.open({ url, ledger: 'x' }))
+    expect(error.code).toBe('CONFIGURATION_INVALID')
+    expect(error.message).toContain(named)
   })
 
   const encoded = encodeURIComponent(PASSWORD)
