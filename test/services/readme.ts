@@ -22,6 +22,10 @@ export const blocksOf = (heading: string): string => {
   return [...own.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block).join('\n')
 }
 
+/** With other words for some, all at once: what stands for one may itself contain another. */
+export const replacedIn = (text: string, words: Readonly<Record<string, string>>): string =>
+  text.replace(new RegExp(Object.keys(words).join('|'), 'g'), (word) => words[word] ?? word)
+
 /** Runs a script to its end, and ends everything that it has left running. */
 export const bash = (script: string, cwd: string): Promise<{ readonly code: number | null; readonly output: string }> =>
   new Promise((done) => {

@@ -5,7 +5,7 @@ import { freePort } from '../../support/free-port.js'
 import { kafkaDistribution } from '../../support/kafka-distribution.js'
 import { MissingPart } from '../../support/missing-part.js'
 import { Service } from '../../support/service.js'
-import { bash, blocksOf, newCheckout } from '../readme.js'
+import { bash, blocksOf, newCheckout, replacedIn } from '../readme.js'
 
 const checkout = newCheckout()
 let missing: MissingPart | undefined
@@ -22,11 +22,8 @@ beforeAll(async () => {
 /** Other ports than the README's, which may be in use here. */
 const elsewhere = async (): Promise<(text: string) => string> => {
   const [broker, controller, http] = [await freePort(), await freePort(), await freePort()]
-  return (text) =>
-    text
-      .replaceAll('9092', String(broker))
-      .replaceAll('9093', String(controller))
-      .replaceAll('serve --data', `serve --port ${http} --data`)
+  const words = { '9092': `${broker}`, '9093': `${controller}`, 'serve --data': `serve --port ${http} --data` }
+  return (text) => replacedIn(text, words)
 }
 
 test('the section on Kafka works as it is printed', async ({ skip }) => {

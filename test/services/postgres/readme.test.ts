@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { freePort } from '../../support/free-port.js'
 import { PostgresServer } from '../../support/postgres-server.js'
 import { Service } from '../../support/service.js'
-import { bash, blocksOf, newCheckout } from '../readme.js'
+import { bash, blocksOf, newCheckout, replacedIn } from '../readme.js'
 import { withServer } from '../with-server.js'
 
 const server = withServer(() => PostgresServer.start())
@@ -15,10 +15,8 @@ test('the section on a database server works as it is printed', async () => {
   expect((await emitter.get('/v1/spends/none')).status).toBe(404)
   await service.stop()
   const [one, two] = [await freePort(), await freePort()]
-  const script = blocksOf('On a database server')
-    .replace(/postgres:\/\/\S+/, server().url)
-    .replaceAll('4281', String(one))
-    .replaceAll('4282', String(two))
+  const ports = replacedIn(blocksOf('On a database server'), { '4281': `${one}`, '4282': `${two}` })
+  const script = ports.replace(/postgres:\/\/\S+/, server().url)
   const { code, output } = await bash(script, checkout)
   expect({ code, output }).toMatchObject({ code: 0, output: expect.stringMatching(/Copied up to record \d+/) })
   const heads = [...output.matchAll(/"head":(\{.*?\})/g)].map(([, head]) => head)
