@@ -9,7 +9,8 @@ export default defineConfig({
     globalSetup: ['test/left-out.ts'],
     // On two cores the standard would be one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // For tests that hang: on a slow machine with much else to do, those that start a few processes take their time.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
   },
 })

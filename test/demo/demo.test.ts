@@ -25,7 +25,7 @@ const demo = (args: readonly string[] = [], variables: NodeJS.ProcessEnv = {}): 
     const child = execFile(
       process.execPath,
       [PROGRAM, ...args],
-      { env: environment, timeout: 110_000 },
+      { env: environment, timeout: 290_000 },
       (_, stdout, stderr) => {
         const left = readdirSync(temporary)
         rmSync(temporary, { recursive: true, force: true })
@@ -46,7 +46,7 @@ const toldInReadme = (): string => {
 /** All that may differ from run to run. */
 const masked = (text: string): string => text.replace(/in \d+\.\d s\./, 'in … s.').trim()
 
-test('the demo tells the story of the README and leaves nothing behind', { timeout: 120_000 }, async () => {
+test('the demo tells the story of the README and leaves nothing behind', { timeout: 300_000 }, async () => {
   const { code, stdout, stderr, left } = await demo()
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(masked(stdout)).toBe(toldInReadme())

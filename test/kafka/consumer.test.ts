@@ -64,14 +64,14 @@ test('that another instance of the ledger goes on beyond the ends that were aske
     return then
   }
   const { consumer, client } = await started({ applied: () => applied, ends })
-  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).not.toBe('checking'), 5_000)
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).not.toBe('checking'), 60_000)
   expect(consumer.partitions()[0]?.standing).toEqual({ kind: 'running' })
   expect(client.resumed).toEqual([0])
 })
 
 test('a topic that ends before what is applied is a loss', async () => {
   const { consumer } = await started({ applied: () => ({ next: 11n, digest: 'digest' }) })
-  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).not.toBe('checking'), 5_000)
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).not.toBe('checking'), 60_000)
   expect(consumer.partitions()[0]?.standing).toMatchObject({ kind: 'lost', loss: { code: 'TOPIC_SHORTER' } })
 })
 
@@ -81,7 +81,7 @@ test('partitions of another member of the group are shown with their lag, said o
   const lines: string[] = []
   const takes = (partition: number) => partition < 2
   const { consumer } = await started({ ends: wide, takes, log: (line) => lines.push(line) })
-  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 5_000)
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 60_000)
   expect(partitionViews('spends', consumer, (partition) => BigInt(3 + partition))).toEqual([
     { topic: 'spends', partition: 0, next: 3n, high: 10n, lag: 7n, standing: 'running' },
     {
@@ -125,7 +125,7 @@ test('what causes no record is no lag once it is handled', () => {
 
 test('a ledger that has none of its partitions says so', async () => {
   const { consumer } = await started({ ends: wide, takes: (partition) => partition > 0 })
-  await vi.waitFor(() => expect(consumer.elsewhere()).toHaveLength(2), 5_000)
+  await vi.waitFor(() => expect(consumer.elsewhere()).toHaveLength(2), 60_000)
   expect(partitionReasons('spends', consumer)).toEqual([
     { code: 'PARTITIONS_ELSEWHERE', detail: expect.stringMatching(/^spends partitions 1, 2: held by another member/) },
   ])

@@ -7,7 +7,7 @@ import { temporaryFolder } from './temporary-folder.js'
 const NAME_SPACE = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--map-root-user']
 
 /**
- * Runs a shell script that has a file system of its own at `$DISK`, and the program as `ledger`, for at most ten seconds. Where no file system can be
+ * Runs a shell script that has a file system of its own at `$DISK`, and the program as `ledger`, for at most a minute each time. Where no file system can be
  * mounted the test is skipped, or fails where everything is required.
  *
  * @param options of the mount: `size=20m`
@@ -22,7 +22,7 @@ export const onOwnDisk = (context: TestContext, options: string, script: string)
     if (process.env['REQUIRE_ALL'] === '1') throw new Error(missing)
     return context.skip(missing)
   }
-  const whole = `${mount} && ledger() { timeout 10 "$NODE" "$PROGRAM" "$@"; }\n${script}`
+  const whole = `${mount} && ledger() { timeout 60 "$NODE" "$PROGRAM" "$@"; }\n${script}`
   const child = spawn('unshare', [...NAME_SPACE, 'sh', '-c', whole], { env: environment })
   return new Promise((resolve, reject) => {
     let stdout = ''

@@ -49,7 +49,7 @@ export class Service {
     const startedAt = performance.now()
     const running = launch(data, options)
     const path = options.untilReady === false ? '/health/live' : '/health/ready'
-    const url = await ready(running, path, options.readyWithinMs ?? 60_000)
+    const url = await ready(running, path, options.readyWithinMs ?? 180_000)
     return new Service(data, url, performance.now() - startedAt, running, options)
   }
 
