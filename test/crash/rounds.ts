@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { seeded } from '../bench/statistics.js'
 import type { Client } from '../support/client.js'
+import { onOneDay } from '../support/midnight.js'
 import { killWhileStarting, type Run, run, Service } from '../support/service.js'
 import { Book } from './book.js'
 import { Emitter, SHORT_SECONDS } from './clients.js'
@@ -172,6 +173,7 @@ class Crash {
   private async rebuild(): Promise<void> {
     // What a reservation holds is shown as spent once it is overdue: let the short ones be so before.
     await sleep(SHORT_SECONDS * 1_000 + 100)
+    await onOneDay(60_000)
     const before = await shownState(await this.service.as('operator'), this.book)
     await this.service.kill()
     await deleteState(this.service.data)

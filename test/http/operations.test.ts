@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parsePolicy } from '../../src/budget/policy-request.js'
 import { leafHash } from '../../src/ledger/record.js'
 import type { Client } from '../support/client.js'
+import { onOneDay } from '../support/midnight.js'
 import { costing, Edge, type Folder, LIFETIME, temporaryData } from './edge.js'
 
 let folder: Folder
@@ -255,6 +256,7 @@ test('an answer reflects at least the record that is asked for', async () => {
 })
 
 test('a windowed budget shows its lifetime beside it', async () => {
+  await onOneDay(20_000)
   await edge.policy({ id: 'daily', role: 'quota', window: 'day' })
   await emitter.post('/v1/spends', { id: 'windowed', unit: 'olaf', ...EVERYWHERE, ...costing('0.2') })
   const { body } = await auditor.get('/v1/units/olaf/budgets')
