@@ -17,7 +17,9 @@ const server = useKurrent()
 afterEach(() => vi.restoreAllMocks())
 
 /** For tests in which it runs out. */
-const SHORT = { patienceMs: 900 }
+const SHORT = { patienceMs: 2_000 }
+/** For those in which a third of it does: then nobody waits for that answer any longer. */
+const SHORTER = { patienceMs: 6_000 }
 
 /** The next append of this process is answered so, instead of or beside being carried out. */
 const answerOnce = (answer: (send: () => Promise<unknown>) => Promise<never>) => {
@@ -75,7 +77,7 @@ describe.each(unclear)('an append that ends with %s', (_, error) => {
 
 describe('an append without an end', () => {
   test('that is never answered is made again after a while', async () => {
-    const { store, head, next } = await server().begun(SHORT)
+    const { store, head, next } = await server().begun(SHORTER)
     const append = answerOnce(async (send) => {
       await send()
       return new Promise<never>(() => {})
@@ -215,7 +217,7 @@ describe('an answer that is definite', () => {
 })
 
 test('the first block is read back before anybody is answered: a deleted stream takes it too', async () => {
-  const store = await server().open(SHORT)
+  const store = await server().open()
   const { client } = server()
   vi.spyOn(client, 'appendToStream').mockResolvedValue({ success: true, nextExpectedRevision: 0n })
   await expect(store.append([blocksOf(1)[0] as Block], undefined)).rejects.toMatchObject({

@@ -7,7 +7,7 @@ import { readAddress } from '../../../src/adapters/eventstore-db/kurrent-address
 import { type KurrentOptions, KurrentStore } from '../../../src/adapters/eventstore-db/kurrent-store.js'
 import { positionOf } from '../../../src/ledger/block.js'
 import { KurrentDouble } from '../../support/kurrent/kurrent-double.js'
-import { blockAfter, blocksOf } from '../../support/logs.js'
+import { blockAfter, blocksOf, collect } from '../../support/logs.js'
 
 /** A server for the tests of one file, and stores on it. */
 export class KurrentInUse {
@@ -27,13 +27,15 @@ export class KurrentInUse {
     return store
   }
 
-  /** A ledger of one block, and the next one. */
+  /** A ledger of one block, and the next one. What the store is to have little patience with comes after that. */
   async begun(options: Partial<KurrentOptions> = {}) {
     const ledger = randomUUID()
-    const store = await this.open({ ledger, ...options })
     const [first] = blocksOf(2)
     if (first === undefined) throw new Error('one block was asked for')
-    await store.append([first], undefined)
+    await (await this.open({ ledger })).append([first], undefined)
+    const store = await this.open({ ledger, ...options })
+    // It knows the head, as after an append of its own.
+    await collect(store.read(0))
     const head = positionOf(first)
     return { ledger, store, first, head, next: blockAfter(head, 2), stream: streamName(ledger, 0) }
   }
@@ -72,7 +74,8 @@ const used = (given: () => string | undefined): (() => KurrentInUse) => {
   beforeAll(async () => {
     const url = given()
     const double = url === undefined ? await KurrentDouble.start() : undefined
-    inUse = new KurrentInUse(url ?? (double as KurrentDouble).url, double)
+    // Some tests ask the client itself, which asks nothing again: a machine that stands still for a moment is not to break its connection.
+    inUse = new KurrentInUse(url ?? `${(double as KurrentDouble).url}&keepAliveTimeout=20000`, double)
   })
   afterAll(() => inUse?.end())
   return () => {
