@@ -150,7 +150,7 @@ afterAll(async () => {
 })
 
 test('over HTTP a spend on its own gets the status and code that it gets in a batch', async () => {
-  const sample = fc.sample(bodies, 300)
+  const sample = fc.sample(bodies, 1_000)
   const named = (prefix: string) =>
     sample.map((body, index) =>
       typeof body.id === 'string' && body.id.length < 200 ? { ...body, id: `${prefix}${index}${body.id}` } : body,
