@@ -64,11 +64,10 @@ test('a writer that has nothing to write takes in what others append, each block
   const store = new MemoryStore()
   const [busy, idle] = [instanceOn(store, { cap: 100 }), instanceOn(store, { cap: 100 })]
   for (const id of [1, 2, 3]) await busy.writer.write(add(id, id))
-  await new Promise((resolve) => setTimeout(resolve, 5))
-  expect(idle.counter.total).toBe(6)
-  expect(idle.writer.position).toEqual(await store.head())
+  const head = await store.head()
+  await vi.waitFor(() => expect(idle.writer.position).toEqual(head), { timeout: 60_000, interval: 1 })
   await Promise.all([busy.end(), idle.end()])
-  expect(busy.counter.total).toBe(6)
+  expect([busy.counter.total, idle.counter.total]).toEqual([6, 6])
 })
 
 test('a block beyond the next one is fetched with those before it, and one that is known is passed over', async () => {
