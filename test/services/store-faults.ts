@@ -29,6 +29,15 @@ const CUTS = sizeFrom('STORE_CUTS', 1_000)
 const WRITERS = 3
 const FROZEN_MS = 5_000
 
+/** How many outcomes were told once what the server had said before is no longer on its way, however busy the machine. */
+const settled = async (load: StoreLoad): Promise<number> => {
+  for (;;) {
+    const before = load.acknowledged + load.conflicts
+    await sleep(500)
+    if (load.acknowledged + load.conflicts === before) return before
+  }
+}
+
 /**
  * What every store across a network holds through the faults of its server and of the network, under load by several
  * instances: nothing that was acknowledged is lost, nothing is kept twice, and no append is answered before the truth is known.
@@ -71,9 +80,7 @@ export const storeFaults = ({ server, port, open, tellsOutcome }: RemoteStore): 
     for (let freeze = 0; freeze < FREEZES; freeze++) {
       await load.progress(randomInt(1, 40))
       server().freeze()
-      // What the server had said before may still be on its way.
-      await sleep(300)
-      const before = load.acknowledged + load.conflicts
+      const before = await settled(load)
       await sleep(FROZEN_MS)
       expect(load.acknowledged + load.conflicts).toBe(before)
       server().thaw()

@@ -63,7 +63,7 @@ test('delays what is sent on the connections of now, though their client goes aw
   expect(await (await client(proxy.port)).ask('late')).toBe('4')
   expect([heard, proxy.held]).toEqual([['a', 'late'], 5])
   release()
-  await vi.waitFor(() => expect(heard).toEqual(['a', 'late', 'early']))
+  await vi.waitFor(() => expect(heard).toEqual(['a', 'late', 'early']), { timeout: 60_000 })
 })
 
 test('stalls all connections, new ones too, and goes on', async () => {

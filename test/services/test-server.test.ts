@@ -17,6 +17,6 @@ test.each(['running', 'frozen', 'exit'])(
       await child.kill('SIGKILL')
     }
     const gone = () => expect(processes.some(isAlive) || existsSync(folder)).toBe(false)
-    await vi.waitFor(gone, { timeout: 20_000, interval: 20 })
+    await vi.waitFor(gone, { timeout: 120_000, interval: 20 })
   },
 )

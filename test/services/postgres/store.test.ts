@@ -282,7 +282,7 @@ describe('inspection', () => {
     await set('off')
     try {
       const unsafe = async () => expect(await store.inspect()).toMatchObject({ code: 'STORE_NOT_DURABLE' })
-      await vi.waitFor(unsafe, { timeout: 10_000 })
+      await vi.waitFor(unsafe, { timeout: 60_000 })
     } finally {
       await set('on')
     }
@@ -318,14 +318,16 @@ test('followers elsewhere are told of a block, and need not wait until they look
   const abort = new AbortController()
   const following = reader.subscribe(0, abort.signal)[Symbol.asyncIterator]()
   let after: Position | undefined
-  const begun = performance.now()
-  for (let number = 0; number < 20; number++) {
+  const waited: number[] = []
+  for (let number = 0; number < 21; number++) {
     const next = following.next()
     after = await writer.append([blockAfter(after, 1)], after)
+    const appended = performance.now()
     expect((await next).value?.number).toBe(number)
+    waited.push(performance.now() - appended)
   }
-  // They look once a second.
-  expect(performance.now() - begun).toBeLessThan(10_000)
+  // They look once a second: of those who wait for that, one in two would wait for half of it.
+  expect(waited.sort((one, other) => one - other)[10]).toBeLessThan(300)
   abort.abort()
 })
 
@@ -348,7 +350,7 @@ describe('while the server is away', () => {
   const away = withServer(() => PostgresServer.start())
 
   test('records of a block that was read lately are found while the server is away', async () => {
-    const store = await open({ url: away().url, patienceMs: 300 })
+    const store = await open({ url: away().url, patienceMs: 3_000 })
     await store.append(blocksOf(3, 1), undefined)
     expect((await store.blockOf(0))?.number).toBe(0)
     await away().term()
@@ -371,7 +373,7 @@ describe('while the server is away', () => {
   test('a subscription goes on after its connection was ended, and after the server was away', async () => {
     const ledger = randomUUID()
     const [reader, writer] = [
-      await open({ url: away().url, ledger, patienceMs: 300 }),
+      await open({ url: away().url, ledger, patienceMs: 3_000 }),
       await open({ url: away().url, ledger }),
     ]
     const seen: number[] = []
@@ -382,7 +384,7 @@ describe('while the server is away', () => {
     const blocks = blocksOf(1, 1, 1)
     const append = (index: number) =>
       writer.append([blocks[index] as Block], index === 0 ? undefined : head(blocks.slice(0, index)))
-    const sees = (count: number) => vi.waitFor(() => expect(seen).toHaveLength(count), { timeout: 20_000 })
+    const sees = (count: number) => vi.waitFor(() => expect(seen).toHaveLength(count), { timeout: 120_000 })
     await append(0)
     await sees(1)
     await sql(
@@ -392,7 +394,8 @@ describe('while the server is away', () => {
     await append(1)
     await sees(2)
     await away().kill9()
-    await sleep(1_500)
+    // Longer than the reader has patience.
+    await sleep(4_000)
     await away().restart()
     await append(2)
     await sees(3)
@@ -436,7 +439,7 @@ describe('with a synchronous standby', () => {
         expect(await sql("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'", primary().url)).toHaveLength(
           1,
         ),
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     )
 
   test.each([
