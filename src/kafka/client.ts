@@ -20,12 +20,6 @@ export interface ConsumerOptions {
   readonly group: string
   /** Milliseconds that a broker may hold back an answer with nothing new in it; stopping waits for it. */
   readonly maxWaitMs?: number
-  /** Bytes that one fetch takes of all partitions. */
-  readonly maxBytes?: number
-  /** Shows what transactions have not committed yet, or never will. */
-  readonly readUncommitted?: boolean
-  /** Whether it goes on by itself for ever; else its first failure ends it, and whoever runs it begins again. */
-  readonly lasting: boolean
 }
 
 /** Brokers and topics, as one who reads them sees them. It is not connected yet. */
@@ -106,18 +100,16 @@ export class KafkaClients {
     return { cluster, close: () => consumer.disconnect() }
   }
 
-  consumer({ group, maxWaitMs = 250, maxBytes, readUncommitted = false, lasting }: ConsumerOptions): Consumer {
-    const retry = lasting ? LASTING : BRIEF
-    return this.#client(retry).consumer({
+  /** Of a consumer that goes on by itself for ever. */
+  consumer({ group, maxWaitMs = 250 }: ConsumerOptions): Consumer {
+    return this.#client(LASTING).consumer({
       groupId: group,
       allowAutoTopicCreation: false,
       sessionTimeout: 10_000,
       heartbeatInterval: 1_000,
       maxWaitTimeInMs: maxWaitMs,
       metadataMaxAge: METADATA_AGE_MS,
-      readUncommitted,
-      retry: lasting ? retry : { ...retry, restartOnFailure: async () => false },
-      ...(maxBytes === undefined ? {} : { maxBytes, maxBytesPerPartition: maxBytes }),
+      retry: LASTING,
     })
   }
 

@@ -285,7 +285,7 @@ export class KafkaEdge extends Topics {
     const topic = clients.topic('spends')
     return new SpendConsumer({
       topic,
-      consumer: clients.consumer({ group, lasting: true }),
+      consumer: clients.consumer({ group }),
       takes: (partition) => clients.settings.partitions?.has(partition) ?? true,
       applied: (partition) => service.state.offset(topic, partition),
       resets: (partition) => approvedResets(service.state.registry, topic, partition),

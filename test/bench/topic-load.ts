@@ -93,7 +93,7 @@ const fill = async (place: Place, { spends, units }: Fill): Promise<number> => {
 /** The same client with the same options as the ledger's, which does nothing with what it gets. */
 const consume = async (place: Place, { messages: wanted }: Consume): Promise<ConsumeResult> => {
   const clients = clientsOf(place)
-  const consumer = clients.consumer({ group: `raw-${process.pid}`, lasting: true })
+  const consumer = clients.consumer({ group: `raw-${process.pid}` })
   let [from, cpu, messages, bytes] = [0, process.cpuUsage(), 0, 0]
   consumer.on(consumer.events.GROUP_JOIN, () => {
     from = performance.now()
@@ -178,7 +178,7 @@ const readDecisions = async (place: Place, take: (id: string) => void): Promise<
   await admin.connect()
   const ends = await admin.fetchTopicOffsets(topic)
   await admin.disconnect()
-  const consumer = clients.consumer({ group: `decisions-${process.pid}`, maxWaitMs: 100, lasting: true })
+  const consumer = clients.consumer({ group: `decisions-${process.pid}`, maxWaitMs: 100 })
   const joined = new Promise<void>((resolve) => {
     consumer.on(consumer.events.GROUP_JOIN, () => {
       for (const { partition, high } of ends) consumer.seek({ topic, partition, offset: high })

@@ -37,6 +37,18 @@ describe('a range of a topic', () => {
     expect(read.get(2)).toEqual(['m6002'])
   })
 
+  test('is read as no member of any group', async () => {
+    const { clients, topic } = await filled(100)
+    const admin = broker().client().admin()
+    await admin.connect()
+    const during: string[] = []
+    await readAll({ clients, topic, ranges: whole(100n) }, async ({ offset }) => {
+      if (offset === '50') during.push(...(await admin.listGroups()).groups.map(({ groupId }) => groupId))
+    })
+    await admin.disconnect()
+    expect(during.filter((group) => group.startsWith(clients.settings.group))).toEqual([])
+  })
+
   test('that is empty is read without asking anybody', async () => {
     const clients = clientsOf([broker()])
     expect(await readAll({ clients, topic: 'nowhere', ranges: new Map([[0, { from: 5n, to: 5n }]]) })).toEqual(
