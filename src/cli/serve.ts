@@ -8,6 +8,7 @@ import { KafkaClients } from '../kafka/client.js'
 import { KafkaEdge } from '../kafka/kafka-edge.js'
 import { readKafkaSettings } from '../kafka/settings.js'
 import { StartGate } from '../kafka/start-gate.js'
+import { unusedJournals } from '../kafka/unused-journals.js'
 import { LedgerError } from '../ledger/errors.js'
 import { EXIT, type Io, writeJson, writeLine } from './io.js'
 import { parseOptions } from './options.js'
@@ -32,6 +33,7 @@ export const run = async (args: readonly string[], io: Io): Promise<number> => {
   const gate = clients === undefined ? undefined : new StartGate(clients, log)
   const service = await openService(configuration, gate)
   service.onFatal((error) => end(error, io))
+  for (const warning of unusedJournals(service.state.offsets(), clients?.topic('journal'))) log(warning)
   const topics = clients && gate && topicsOf(service, clients, gate, io)
   const url = await listen(service, topics, configuration)
   const directory = DataDirectory.inspect(configuration.data)
