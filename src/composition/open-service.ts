@@ -19,6 +19,7 @@ import { TimeKeeper } from '../ledger/clock.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { EventStore } from '../ledger/event-store.js'
 import { type Appended, Writer } from '../ledger/writer.js'
+import { ClockWatch } from './clock-watch.js'
 import { LastCall } from './last-call.js'
 import { PlaceWatch } from './place-watch.js'
 
@@ -125,6 +126,7 @@ export class OpenService implements Service {
     if (!isShared(this.#parts)) return this
     this.#following = this.#follow().catch((error) => this.#writer.die(error))
     this.#place.run(this.#closing.signal)
+    new ClockWatch(this.store, this.#parts.timeKeeper).run(this.#closing.signal)
     return this
   }
 

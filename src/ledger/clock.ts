@@ -20,6 +20,9 @@ export class TimeKeeper {
   private offsetMs: number
   /** How far behind the last record an operator has accepted the clock to be. */
   private acceptedLagMs = 0
+  /** How far the wall clock was ahead of another one when the two were compared last, and how far an operator has accepted that. */
+  private aheadMs = 0
+  private acceptedAheadMs = 0
 
   /** `lastAt` is the `at` of the last record. */
   constructor(
@@ -54,7 +57,17 @@ export class TimeKeeper {
     this.lastMs = Math.max(this.lastMs, Date.parse(at))
   }
 
-  /** Whether the wall clock has stepped away from the monotonic one, or lies behind the last record, by more than 5 s. */
+  /** Compares the wall clock with one elsewhere, which said `otherMs` within the last `tookMs`; says nothing where that took long. */
+  compare(otherMs: number, tookMs: number): void {
+    if (tookMs > LONGEST_LOOK_MS) return
+    this.aheadMs = Math.round(this.now() - tookMs / 2 - otherMs)
+    if (Math.abs(this.aheadMs) <= TOLERANCE_MS) this.acceptedAheadMs = 0
+  }
+
+  /**
+   * Whether the wall clock lies apart from one that it should agree with by more than 5 s: it has stepped away from the monotonic
+   * one, lies behind the last record, or another clock says otherwise.
+   */
   doubt(): ClockDoubt | undefined {
     const now = this.now()
     const stepMs = Math.round(now - this.clock.monotonic() - this.offsetMs)
@@ -70,6 +83,12 @@ export class TimeKeeper {
         `the wall clock lies ${lagMs} ms behind the last record; at most ${TOLERANCE_MS} ms are taken for granted`,
       )
     }
+    if (Math.abs(this.aheadMs - this.acceptedAheadMs) > TOLERANCE_MS) {
+      const [apartMs, where] = this.aheadMs > 0 ? [this.aheadMs, 'ahead of'] : [-this.aheadMs, 'behind']
+      return doubt(
+        `the wall clock lies ${apartMs} ms ${where} that of the server which has the log; at most ${TOLERANCE_MS} ms are taken for granted`,
+      )
+    }
     return undefined
   }
 
@@ -78,6 +97,7 @@ export class TimeKeeper {
     const now = this.now()
     this.offsetMs = now - this.clock.monotonic()
     this.acceptedLagMs = Math.max(0, this.lastMs - now)
+    this.acceptedAheadMs = this.aheadMs
   }
 
   /** The clock as far as it can be trusted: after a step the time goes on as if there had been none. */
@@ -102,6 +122,8 @@ export class TimeKeeper {
 }
 
 const TOLERANCE_MS = 5_000
+/** Half of it is the error of a comparison. */
+const LONGEST_LOOK_MS = 1_000
 const FIRST_MS = 0
 const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 

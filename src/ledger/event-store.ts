@@ -46,6 +46,11 @@ export abstract class EventStore {
     return undefined
   }
 
+  /** What the clock of the server says, in milliseconds since 1970; undefined where there is no server, or it does not tell. */
+  async serverTimeMs(): Promise<number | undefined> {
+    return undefined
+  }
+
   abstract close(): Promise<void>
 }
 

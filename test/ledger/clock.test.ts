@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { TimeKeeper } from '../../src/ledger/clock.js'
 import { ManualClock } from '../support/manual-clock.js'
 
@@ -100,4 +100,49 @@ test('a step that nobody confirmed leaves no trace in the log: time goes on as i
   clock.step(400 * 86_400_000)
   keeper.confirm()
   expect(keeper.stamp()).toBe('2027-02-05T00:00:01.000Z')
+})
+
+describe('beside the clock of a server', () => {
+  const START_MS = Date.UTC(2026, 0, 1)
+
+  test.each([
+    [5_001, '5001 ms ahead of that of the server'],
+    [-3_600_000, '3600000 ms behind that of the server'],
+  ])('a clock that is %i ms ahead of it is doubted until they agree', (aheadMs, named) => {
+    const clock = new ManualClock()
+    const keeper = new TimeKeeper(clock)
+    keeper.compare(START_MS - aheadMs, 0)
+    expect(keeper.doubt()).toEqual({ code: 'CLOCK_UNCERTAIN', detail: expect.stringContaining(named) })
+    keeper.compare(START_MS, 0)
+    expect(keeper.doubt()).toBeUndefined()
+  })
+
+  test.each([5_000, -5_000])('%i ms are taken for granted', (aheadMs) => {
+    const keeper = new TimeKeeper(new ManualClock())
+    keeper.compare(START_MS - aheadMs, 0)
+    expect(keeper.doubt()).toBeUndefined()
+  })
+
+  test('half of the time that the question took is taken off, and an answer that took long says nothing', () => {
+    const keeper = new TimeKeeper(new ManualClock())
+    keeper.compare(START_MS - 5_500, 1_000)
+    expect(keeper.doubt()).toBeUndefined()
+    keeper.compare(START_MS - 60_000, 1_001)
+    expect(keeper.doubt()).toBeUndefined()
+  })
+
+  test('an operator may say that the clock here is the right one; what changes after that is doubted again', () => {
+    const keeper = new TimeKeeper(new ManualClock())
+    keeper.compare(START_MS - 60_000, 0)
+    keeper.confirm()
+    expect(keeper.doubt()).toBeUndefined()
+    keeper.compare(START_MS - 64_000, 0)
+    expect(keeper.doubt()).toBeUndefined()
+    keeper.compare(START_MS - 66_000, 0)
+    expect(keeper.doubt()).toBeDefined()
+    keeper.compare(START_MS, 0)
+    expect(keeper.doubt()).toBeUndefined()
+    keeper.compare(START_MS - 60_000, 0)
+    expect(keeper.doubt()).toBeDefined()
+  })
 })

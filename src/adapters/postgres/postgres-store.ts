@@ -117,6 +117,11 @@ export class PostgresStore extends EventStore {
     )
   }
 
+  override async serverTimeMs(): Promise<number | undefined> {
+    const [row] = await this.connections.ask({ text: SERVER_TIME }, this.patience)
+    return row?.['ms'] as number | undefined
+  }
+
   override async close(): Promise<void> {
     this.failure ??= closed(this.place)
     this.appended.close()
@@ -185,6 +190,8 @@ interface Inspection {
   readonly most: number | null
   readonly count: number | null
 }
+
+const SERVER_TIME = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000) :: float8 AS ms'
 
 const INSPECTION = `
   SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS "readOnly",

@@ -331,6 +331,14 @@ test('followers elsewhere are told of a block, and need not wait until they look
   abort.abort()
 })
 
+test('the server says what time it is there', async () => {
+  const store = await open()
+  const before = Date.now()
+  const there = await store.serverTimeMs()
+  expect(there).toBeGreaterThanOrEqual(before - 1)
+  expect(there).toBeLessThanOrEqual(Date.now() + 1)
+})
+
 test('a subscription that hears no notification looks by itself', async () => {
   const ledger = randomUUID()
   const store = await open({ ledger })
