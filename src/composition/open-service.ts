@@ -170,10 +170,11 @@ export class OpenService implements Service {
     const doubt = this.#parts.timeKeeper.doubt()
     const recovery = notCharged(this.state.registry)
     const waits = this.#writer.appendingForMs ?? 0
-    const { fault } = this.#place
+    const { fault, away } = this.#place
     return [
       ...(doubt === undefined ? [] : [doubt]),
       ...(fault === undefined ? [] : [{ code: fault.code, detail: fault.message }]),
+      ...(away === undefined ? [] : [{ code: away.code, detail: away.message }]),
       ...(waits < LONG_APPEND_MS ? [] : [appendWaits(waits)]),
       ...(recovery === undefined ? [] : [{ code: 'RECOVERING', detail: recovery }]),
       ...this.#readiness.flatMap((source) => source()),

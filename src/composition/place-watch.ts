@@ -9,12 +9,14 @@ import type { EventStore } from '../ledger/event-store.js'
  */
 export class PlaceWatch {
   #fault: LedgerError | undefined
+  #away: LedgerError | undefined
 
   constructor(
     private readonly store: EventStore,
     /** Up to where the log was read or written here. */
     private readonly position: () => Position | undefined,
     private readonly everyMs = 30_000,
+    private readonly silentMs = 5_000,
   ) {}
 
   /** What is wrong with it, as far as is known. */
@@ -22,17 +24,33 @@ export class PlaceWatch {
     return this.#fault
   }
 
+  /** Why nobody can look at the moment. Whoever has something to append still waits for the store to come back. */
+  get away(): LedgerError | undefined {
+    return this.#away
+  }
+
   /** Goes on until `signal` aborts; holds up no process that is done. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await sleep(this.everyMs, undefined, { signal, ref: false }).catch(() => undefined)
+      const pauseMs = this.#away === undefined ? this.everyMs : Math.min(this.everyMs, AGAIN_MS)
+      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined)
       if (!signal.aborted) await this.#look()
     }
   }
 
-  /** What cannot be reached is told by the append that waits for it; what is known of it stays so. */
+  /** While nobody answers, what is known of the place stays so. */
   async #look(): Promise<void> {
-    this.#fault = await this.#faultNow().catch(() => this.#fault)
+    const late = setTimeout(() => {
+      this.#away = silent(this.silentMs)
+    }, this.silentMs).unref()
+    try {
+      this.#fault = await this.#faultNow()
+      this.#away = undefined
+    } catch (error) {
+      this.#away = error instanceof LedgerError ? error : silent(this.silentMs)
+    } finally {
+      clearTimeout(late)
+    }
   }
 
   async #faultNow(): Promise<LedgerError | undefined> {
@@ -45,6 +63,16 @@ export class PlaceWatch {
     return wentBack(seen, head)
   }
 }
+
+/** Where a store was not reached, it is looked for more often than it is inspected. */
+const AGAIN_MS = 1_000
+
+const silent = (ms: number): LedgerError =>
+  new LedgerError('STORE_UNREACHABLE', `the store has not answered for ${Math.round(ms / 1000)} s`, {
+    retry: 'now',
+    hint: 'Look at the server of the log, and at the way there.',
+    exitCode: 3,
+  })
 
 const wentBack = (seen: Position, head: Position | undefined): LedgerError => {
   const ends = head === undefined ? 'the store has none' : `the store ends with record ${head.seq} (leaf ${head.leaf})`

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { MemoryStore } from '../../src/adapters/memory-store.js'
 import { PlaceWatch } from '../../src/composition/place-watch.js'
 import { positionOf } from '../../src/ledger/block.js'
@@ -8,11 +8,12 @@ import { blockAfter } from '../support/logs.js'
 
 /** A place that is what the test says. */
 class Place extends MemoryStore {
-  state: 'sound' | 'capped' | 'away' = 'sound'
+  state: 'sound' | 'capped' | 'away' | 'silent' = 'sound'
   looks = 0
 
   override async inspect(): Promise<LedgerError | undefined> {
     this.looks++
+    while (this.state === 'silent') await sleep(1)
     if (this.state === 'away') throw new Error('nobody answers')
     return this.state === 'sound' ? undefined : new LedgerError('STREAM_CAPPED', 'it has a cap', { retry: 'never' })
   }
@@ -35,9 +36,10 @@ test('what is wrong with a place is known until it is mended, also while nobody 
   place.state = 'away'
   await place.looked()
   expect(watch.fault?.code).toBe('STREAM_CAPPED')
+  expect(watch.away?.code).toBe('STORE_UNREACHABLE')
   place.state = 'sound'
   await place.looked()
-  expect(watch.fault).toBeUndefined()
+  expect([watch.fault, watch.away]).toEqual([undefined, undefined])
   over.abort()
   await running
 })
@@ -63,6 +65,21 @@ test('a place that has less than was read from it, or another record there, is t
   await place.append([blockAfter(seen, 1)], seen)
   await place.looked()
   expect(watch.fault).toBeUndefined()
+  over.abort()
+  await running
+})
+
+test('a place that says nothing is known to be away before anybody gives up', async () => {
+  const place = new Place()
+  const watch = new PlaceWatch(place, () => undefined, 1, 20)
+  const over = new AbortController()
+  const running = watch.run(over.signal)
+  await place.looked()
+  expect(watch.away).toBeUndefined()
+  place.state = 'silent'
+  await vi.waitFor(() => expect(watch.away).toMatchObject({ code: 'STORE_UNREACHABLE' }))
+  place.state = 'sound'
+  await vi.waitFor(() => expect(watch.away).toBeUndefined())
   over.abort()
   await running
 })
