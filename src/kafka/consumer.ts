@@ -255,8 +255,8 @@ export class SpendConsumer {
   }
 
   #anew(partition: number): OwnedPartition {
-    const { next, digest } = this.parts.applied(partition) ?? START
-    return new OwnedPartition(partition, next, digest, this.parts.resets(partition))
+    const { next } = this.parts.applied(partition) ?? START
+    return new OwnedPartition(partition, next, this.parts.resets(partition))
   }
 
   async #lossOf(partition: number, applied: TopicOffset, ends: Ends | undefined): Promise<LostRange | undefined> {
@@ -269,15 +269,17 @@ export class SpendConsumer {
   async #recordOffsets(now: number): Promise<void> {
     for (const owned of this.#owned.values()) {
       const { next } = this.parts.applied(owned.number) ?? START
-      const { position, digest } = owned
+      const { position, handled } = owned
       if (position <= next) owned.aheadSince = undefined
       else owned.aheadSince ??= now
       if (owned.aheadSince === undefined) continue
-      const few = position - next < MOST_AHEAD
+      const isFar = position - next >= MOST_AHEAD
+      if (!isFar && now - owned.aheadSince < LONGEST_AHEAD_MS) continue
       // Marks of transactions alone would take the place of the digest by which the topic is known again.
-      if (few && (digest === null || now - owned.aheadSince < LONGEST_AHEAD_MS)) continue
+      const due = isFar && position !== handled?.next ? { next: position, digest: null } : handled
+      if (due === undefined || due.next <= next) continue
       if (owned.standing.kind === 'lost' || owned.standing.kind === 'checking') continue
-      await this.parts.recordOffsets(owned.number, position, digest)
+      await this.parts.recordOffsets(owned.number, due.next, due.digest)
       owned.aheadSince = undefined
     }
   }

@@ -1,3 +1,4 @@
+import type { TopicOffset } from '../budget/state.js'
 import type { LostRange } from './lost-range.js'
 
 /** What is done about one partition now. */
@@ -18,8 +19,8 @@ export class OwnedPartition {
   standing: Standing = { kind: 'checking' }
   /** Offset of the next message to handle; messages below it are handled, or are none that anybody shows. */
   position: bigint
-  /** Of the last handled message; null where it was no message that can be read. */
-  digest: string | null
+  /** Up to the last handled message, by whose digest the topic is known again; none before the first. */
+  handled: TopicOffset | undefined
   /** That the topic's next message gets, when last seen. */
   high: bigint
   /** Since when the position is ahead of what the ledger has recorded, in milliseconds of the monotonic clock. */
@@ -28,19 +29,17 @@ export class OwnedPartition {
   constructor(
     readonly number: number,
     next: bigint,
-    digest: string | null,
     /** How often two people had agreed where it goes on, when this began. */
     readonly resets: number,
   ) {
     this.position = next
-    this.digest = digest
     this.high = next
   }
 
-  /** Messages below `next` are handled. */
+  /** Messages below `next` are handled; the digest is that of the last one, null where it cannot be read. */
   advance(next: bigint, digest: string | null): void {
     if (next <= this.position) return
     this.position = next
-    this.digest = digest
+    if (digest !== null) this.handled = { next, digest }
   }
 }

@@ -1,4 +1,4 @@
-import type { Consumer } from 'kafkajs'
+import type { Consumer, ConsumerRunConfig, EachBatchHandler, EachBatchPayload } from 'kafkajs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { TopicOffset } from '../../src/budget/state.js'
 import { type ConsumerParts, SpendConsumer } from '../../src/kafka/consumer.js'
@@ -10,6 +10,7 @@ import { partitionReasons, partitionViews } from '../../src/kafka/partition-view
 class Joining {
   readonly events = { GROUP_JOIN: 'join', CRASH: 'crash', START_BATCH_PROCESS: 'start' }
   readonly resumed: number[] = []
+  eachBatch: EachBatchHandler = async () => {}
   #join: (event: unknown) => void = () => {}
 
   on(event: string, listener: (event: unknown) => void): void {
@@ -22,7 +23,8 @@ class Joining {
   pause(): void {}
   seek(): void {}
 
-  async run(): Promise<void> {
+  async run({ eachBatch }: ConsumerRunConfig): Promise<void> {
+    this.eachBatch = eachBatch as EachBatchHandler
     this.#join({ payload: { memberAssignment: { spends: [0] } } })
   }
 
@@ -110,8 +112,33 @@ test('a partition that was added since the join is held by nobody else', async (
   expect([consumer.elsewhere(), lines]).toEqual([[], []])
 })
 
+test('repeats in transactions are recorded in time, up to the last message and not the mark behind it', async () => {
+  let now = 0
+  const recordOffsets = vi.fn(async () => {})
+  const handler = { handle: async (messages: readonly unknown[]) => ({ done: messages.length }) }
+  const { consumer, client } = await started({
+    now: () => now,
+    recordOffsets,
+    handler: handler as unknown as MessageHandler,
+  })
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 5_000)
+  await client.eachBatch(batchOf(['0', '1'], '2'))
+  expect(consumer.partitions()[0]?.position).toBe(3n)
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.aheadSince).toBe(0), 5_000)
+  now = 10_000
+  await vi.waitFor(() => expect(recordOffsets).toHaveBeenCalledWith(0, 2n, 'digest'), 5_000)
+})
+
+/** The library's own object has much more. */
+const batchOf = (offsets: readonly string[], last: string): EachBatchPayload => {
+  const messages = offsets.map((offset) => ({ offset }))
+  const batch = { partition: 0, fetchedOffset: '0', highWatermark: '10', messages, lastOffset: () => last }
+  const client = { resolveOffset: () => {}, heartbeat: async () => {}, isRunning: () => true, isStale: () => false }
+  return { batch, ...client } as unknown as EachBatchPayload
+}
+
 test('what causes no record is no lag once it is handled', () => {
-  const owned = new OwnedPartition(0, 3n, null, 0)
+  const owned = new OwnedPartition(0, 3n, 0)
   const held = { partitions: () => [owned], elsewhere: () => [] }
   const lagBeside = (next: bigint) => partitionViews('spends', held, () => next)[0]?.lag
   owned.high = 10n
