@@ -28,16 +28,17 @@ const ANSWERS: Readonly<Record<string, ServerAnswer>> = {
   'not-leader': 'not-leader',
 }
 
-/** In words, for a message. */
+/** In words, for a message, on one line. */
 export const wordsOf = (error: unknown): string => {
   const { message, type, code } = error as { message?: string; type?: string; code?: number }
-  return message || type || (code === undefined ? String(error) : `status ${code}`)
+  const words = message?.split('\n')[0]?.replace(/\s*Resolution note:\s*$/, '')
+  return words || type || (code === undefined ? String(error) : `status ${code}`)
 }
 
 export const unreachable = (shown: string, error: unknown): LedgerError =>
   new LedgerError('STORE_UNREACHABLE', `${shown} does not answer: ${wordsOf(error)}`, {
     retry: 'after-restart',
-    hint: 'Look at the servers and at the way there, then start again. docs/runbooks/kurrentdb.md',
+    hint: `Look at ${/SSL|certificate/i.test(wordsOf(error)) ? 'tls and tlsCAFile in the URL' : 'the servers and at the way there'}, then start again. docs/runbooks/kurrentdb.md`,
     cause: error,
     exitCode: 3,
   })
