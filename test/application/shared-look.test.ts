@@ -5,12 +5,10 @@ import { SharedLook } from '../../src/application/shared-look.js'
 test('however many ask, one look is for all of them, and the next begins after a while', async () => {
   const begun: number[] = []
   const look = new SharedLook(async () => begun.push(performance.now()), 100)
-  const until = performance.now() + 500
-  while (performance.now() < until) {
+  while (begun.length < 5) {
     await Promise.race([Promise.all(Array.from({ length: 100 }, () => look.ask())), sleep(5)])
   }
   await look.ask()
-  expect(begun.length).toBeGreaterThan(2)
   // A timer may be a millisecond early.
   for (const [index, at] of begun.slice(1).entries()) expect(at - (begun[index] as number)).toBeGreaterThan(90)
 })

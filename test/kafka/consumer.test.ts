@@ -106,9 +106,9 @@ test('a partition that was added since the join is held by nobody else', async (
   const lines: string[] = []
   const ends = async () => (looks++ === 0 ? new Map([[0, { low: 0n, high: 10n }]]) : wide())
   const { consumer } = await started({ ends, now: () => now, log: (line) => lines.push(line) })
-  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 5_000)
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 60_000)
   now = 60_000
-  await vi.waitFor(() => expect(looks).toBe(2), 5_000)
+  await vi.waitFor(() => expect(looks).toBe(2), 60_000)
   expect([consumer.elsewhere(), lines]).toEqual([[], []])
 })
 
