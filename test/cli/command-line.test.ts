@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { SeenFile } from '../../src/adapters/seen-file.js'
@@ -105,7 +105,8 @@ test('an estimate says what a spend would meet, and writes nothing', async () =>
 
 test('doctor names what an operator should look at', async () => {
   const { data } = await directoryOf(await Scenario.open())
-  writeFileSync(join(data, 'operator.token'), 'secret', { mode: 0o644 })
+  writeFileSync(join(data, 'operator.token'), 'secret')
+  chmodSync(join(data, 'operator.token'), 0o644)
   const { code, stdout } = await command('doctor', '--data', data, '--json')
   expect(code).toBe(0)
   const { findings } = JSON.parse(stdout) as { findings: { code: string; level: string }[] }
