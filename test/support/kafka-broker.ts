@@ -76,7 +76,8 @@ export class KafkaBroker extends TestServer {
 
   /** A client of the plain listener that keeps its complaints to itself. */
   client(config: Partial<KafkaConfig> = {}): Kafka {
-    return new Kafka({ brokers: [this.bootstrap], clientId: 'test', logLevel: logLevel.NOTHING, ...config })
+    const standard = { clientId: 'test', logLevel: logLevel.NOTHING, connectionTimeout: 20_000 }
+    return new Kafka({ brokers: [this.bootstrap], ...standard, ...config })
   }
 
   /** The cluster has let this broker in, and every partition has a leader. */

@@ -19,8 +19,8 @@ export interface Launch {
   readonly endsOn: NodeJS.Signals
 }
 
-const READY_WITHIN_MS = 120_000
-const ENDS_WITHIN_MS = 60_000
+const READY_WITHIN_MS = 300_000
+const ENDS_WITHIN_MS = 180_000
 
 /**
  * A real server on loopback. Its folder holds data, settings and log through all restarts, and goes with `stop`, or with the
