@@ -171,6 +171,8 @@ const make = async (admin: Admin, { name, topic, around, partitions }: ToMake): 
   await admin.createTopics({
     topics: [{ topic, numPartitions, replicationFactor, configEntries }],
     timeout: TIMEOUT_MS,
+    // The library would ask once, and take a broker that has not heard of the topic yet for a refusal: see untilSeen.
+    waitForLeaders: false,
   })
   return `made ${topic} (partitions ${numPartitions}, replicas ${replicationFactor})`
 }

@@ -1,12 +1,36 @@
-import type { Kafka } from 'kafkajs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Admin, ITopicConfig, Kafka } from 'kafkajs'
 
 /** Makes a topic; one partition where nothing is said. */
-export const createTopic = async (client: Kafka, topic: string, numPartitions = 1): Promise<void> => {
+export const createTopic = async (
+  client: Kafka,
+  topic: string,
+  numPartitions = 1,
+  more: Partial<ITopicConfig> = {},
+): Promise<void> => {
   const admin = client.admin()
   await admin.connect()
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions }] })
+  await admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, ...more }] })
+  await served(admin, topic, numPartitions)
   await admin.disconnect()
 }
+
+/**
+ * Waits until every partition answers for itself. The library would wait for leaders to be named; what is sent then is taken by
+ * one partition and not yet by another, and the first has it twice when it is sent again.
+ */
+const served = async (admin: Admin, topic: string, partitions: number): Promise<void> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if ((await admin.fetchTopicOffsets(topic)).length === partitions) return
+    } catch (error) {
+      if (attempt === MOST_ATTEMPTS) throw error
+    }
+    await sleep(50)
+  }
+}
+
+const MOST_ATTEMPTS = 500
 
 /** Sends the values to partition 0 in one batch, acknowledged by all replicas. */
 export const produce = async (client: Kafka, topic: string, values: readonly string[]): Promise<void> => {

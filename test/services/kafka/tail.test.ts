@@ -135,7 +135,7 @@ describe('a range of a topic', () => {
   test('of a topic that is made anew while it is read is named', async () => {
     const { clients, topic } = await filled(0)
     await fillLarge(topic, 40)
-    const read = readAll({ clients, topic, ranges: whole(40n), stallMs: 2_000 }, async ({ offset }) => {
+    const read = readAll({ clients, topic, ranges: whole(40n), stallMs: 15_000 }, async ({ offset }) => {
       if (offset !== '2') return
       await deleteTopic(broker(), topic)
       await makeTopic(broker(), topic)

@@ -3,6 +3,7 @@ import { type Message, Partitioners } from 'kafkajs'
 import { KafkaClients } from '../../../src/kafka/client.js'
 import { type KafkaSettings, readKafkaSettings } from '../../../src/kafka/settings.js'
 import type { KafkaBroker } from '../../support/kafka-broker.js'
+import { createTopic } from './messages.js'
 
 /** Clients of a broker, as the program makes them, under a prefix of topics that no other test has. */
 export const clientsOf = (
@@ -22,11 +23,8 @@ export const makeTopic = async (
   numPartitions = 1,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<void> => {
-  const admin = broker.client().admin()
-  await admin.connect()
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({ waitForLeaders: true, topics: [{ topic, numPartitions, configEntries }] })
-  await admin.disconnect()
+  await createTopic(broker.client(), topic, numPartitions, { configEntries })
 }
 
 /** Sends to a topic, so many messages at a time. */
