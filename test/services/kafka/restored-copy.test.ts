@@ -47,7 +47,7 @@ const spent = async (stage: Stage): Promise<readonly number[]> => {
 /** Waits until so many reports are on record. */
 const reported = async (stage: Stage, count: number): Promise<void> => {
   const operator = await stage.service.as('operator')
-  for (let waited = 0; waited < 300; waited++) {
+  for (let waited = 0; waited < 900; waited++) {
     const { body } = await operator.get<{ counts: Record<string, number> }>('/v1/ledger')
     if (body.counts['SpendReported'] === count) return
     await sleep(100)
@@ -221,12 +221,12 @@ test('while no broker can be reached, nothing is decided that a copy could give 
   const stage = await open()
   await stage.service.stop()
   await stage.broker.kill9()
-  stage.service = await stage.service.restart({ untilReady: false, readyWithinMs: 90_000 })
+  stage.service = await stage.service.restart({ untilReady: false, readyWithinMs: 180_000 })
   expect((await stage.service.client(undefined).get('/health/ready')).text).toContain('JOURNAL_UNCHECKED')
   const operator = await stage.service.as('operator')
   expect((await operator.get('/v1/ledger')).status).toBe(200)
   expect((await operator.post('/v1/halt', { reason: 'a test' })).status).toBe(503)
   await stage.broker.restart()
-  for (let waited = 0; (await operator.get('/health/ready')).status !== 200 && waited < 300; waited++) await sleep(200)
+  for (let waited = 0; (await operator.get('/health/ready')).status !== 200 && waited < 900; waited++) await sleep(200)
   expect((await operator.post('/v1/halt', { reason: 'a test' })).status).toBe(200)
 })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import kafkajs from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { KafkaClients } from '../../../src/kafka/client.js'
 import { openSender } from '../../../src/kafka/sender.js'
 import type { Sasl } from '../../../src/kafka/settings.js'
@@ -75,6 +75,16 @@ describe('a broker that controls access', () => {
         permissionType: AclPermissionTypes.ALLOW,
       })),
     })
+    // They hold once the broker has heard of them from its controller.
+    const any = { operation: AclOperationTypes.ANY, permissionType: AclPermissionTypes.ANY }
+    const filter = { ...any, resourceType: AclResourceTypes.ANY, resourcePatternType: ResourcePatternTypes.ANY }
+    const wanted = rights.map(({ name, operation }) => `${name} ${AclOperationTypes[operation]}`)
+    const held = async (): Promise<void> => {
+      const { resources } = await admin.describeAcls(filter)
+      const all = resources.flatMap(({ resourceName, acls }) => acls.map((acl) => `${resourceName} ${acl.operation}`))
+      expect(all).toEqual(expect.arrayContaining(wanted))
+    }
+    await vi.waitFor(held, { timeout: 60_000 })
     await admin.disconnect()
   }
 

@@ -81,7 +81,7 @@ export class Stage {
   }
 
   /** Waits until the ledger has recorded a decision for so many spends. */
-  async decided(count: number, withinMs = 120_000): Promise<void> {
+  async decided(count: number, withinMs = 300_000): Promise<void> {
     const deadline = performance.now() + withinMs
     for (;;) {
       const seen = await this.decisions().catch(() => -1)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { execute } from '../../../src/cli/execute.js'
 import type { KafkaClients } from '../../../src/kafka/client.js'
 import { checkTopics, inspectTopics, mendTopics } from '../../../src/kafka/topics.js'
@@ -65,12 +65,14 @@ describe('topics on one broker', () => {
       `set ${journal} retention.ms = -1`,
       `set ${journal} max.message.bytes = 2097152`,
     ])
-    expect(await ownSettings(broker(), journal)).toEqual({
+    const settings = {
       'retention.ms': '-1',
       'max.message.bytes': '2097152',
       'segment.ms': '7200000',
       'compression.type': 'uncompressed',
-    })
+    }
+    // The broker hears of them from its controller, which has answered before.
+    await vi.waitFor(async () => expect(await ownSettings(broker(), journal)).toEqual(settings), { timeout: 60_000 })
     await expect(checkTopics(clients)).resolves.toBeDefined()
   })
 
