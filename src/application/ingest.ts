@@ -3,11 +3,12 @@ import type { Actor, Command } from '../budget/commands.js'
 import type { Rejection } from '../budget/context.js'
 import type { Answer, Answered } from '../budget/decider.js'
 import type { MessageQuarantined, RequestInvalid } from '../budget/events.js'
-import { nameFrom } from '../budget/names.js'
+import { firstUnitOf, nameFrom } from '../budget/names.js'
 import {
   invalidRequest,
   isUnavailable,
   isUnkeepable,
+  type NamedRequest,
   problemOfRejection,
   problemOfRequest,
   type RequestProblem,
@@ -280,7 +281,7 @@ const unsettleable = (item: ClosingMessage, rejection: Rejection): Command | Sto
 
 const invalidCommand = (
   asked: RequestInvalid['request'],
-  names: { readonly source: string; readonly id: string },
+  names: NamedRequest,
   problem: RequestProblem,
   cause: KafkaCause,
 ): Command => {
@@ -294,9 +295,10 @@ const asksForPermission = (
   item.request !== 'report' && item.request !== 'quarantine' && item.request !== 'invalid'
 
 /** Whose request a message is, as far as it says. */
-const namesIn = (item: ChargingMessage | ClosingMessage) => ({
+const namesIn = (item: ChargingMessage | ClosingMessage): NamedRequest => ({
   source: item.source,
   id: 'id' in item ? item.id : idIn(item.wire),
+  unit: firstUnitOf(item.wire),
 })
 
 const idIn = (wire: unknown): string => {

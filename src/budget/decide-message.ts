@@ -1,7 +1,7 @@
 import type { Command, QuarantineMessage, RecordInvalid, RecordOffsets } from './commands.js'
 import { type Rejection, record, type Verdict } from './context.js'
 import type { RequestInvalid } from './events.js'
-import { invalidRequest, isUnavailable, problemOfRejection } from './problems.js'
+import { invalidRequest, isUnavailable, type NamedRequest, problemOfRejection } from './problems.js'
 import type { BudgetState } from './state.js'
 
 /**
@@ -20,19 +20,21 @@ export const decidedInvalid = (command: Command, verdict: Rejection): Verdict =>
   const asked = requestOf(command)
   if (command.cause.kind !== 'kafka' || asked === undefined || isUnavailable(verdict.code)) return verdict
   if (verdict.mayHaveRun) return verdict
-  const [request, id] = asked
-  const named = { source: command.actor.source, id }
+  const [request, named] = asked
   return record({ type: 'RequestInvalid', data: invalidRequest(request, named, problemOfRejection(verdict)) })
 }
 
-const requestOf = (command: Command): readonly [request: RequestInvalid['request'], id: string] | undefined => {
+const requestOf = (
+  command: Command,
+): readonly [request: RequestInvalid['request'], named: NamedRequest] | undefined => {
+  const { source } = command.actor
   switch (command.kind) {
     case 'spend':
     case 'reserve':
-      return [command.kind, command.request.id]
+      return [command.kind, { source, id: command.request.id, unit: command.request.attributes.units[0] }]
     case 'settle':
     case 'release':
-      return [command.kind, command.id]
+      return [command.kind, { source, id: command.id }]
     default:
       return undefined
   }

@@ -205,6 +205,8 @@ export interface RequestInvalid {
   readonly source: string
   readonly id: string
   readonly request: 'spend' | 'reserve' | 'settle' | 'release'
+  /** The first unit that it named. */
+  readonly unit?: string
   /** The status that HTTP has for this code. */
   readonly status: number
   readonly code: string

@@ -30,6 +30,13 @@ export const nameProblem = (name: string): string | undefined => {
   return undefined
 }
 
+/** The first unit that a request names, read or not; undefined where it names none. */
+export const firstUnitOf = (request: unknown): string | undefined => {
+  const { unit, units } = (typeof request === 'object' && request !== null ? request : {}) as Record<string, unknown>
+  const first = unit ?? (Array.isArray(units) ? units[0] : undefined)
+  return typeof first === 'string' && nameProblem(first) === undefined ? first : undefined
+}
+
 /** A reason that a person gives: like a name, with up to 1,024 characters. */
 export const reasonFrom = (value: unknown, pointer: string): string => {
   if (

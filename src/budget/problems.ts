@@ -96,15 +96,23 @@ const MOST_ERRORS = 20
 const MOST_ERROR_DETAIL = 500
 const MOST_NAME = 256
 
+/** Whose request it is, and about whom, as far as it says. */
+export interface NamedRequest {
+  readonly source: string
+  readonly id: string
+  readonly unit?: string | undefined
+}
+
 /** The record of a request that can never be decided: always small enough to be written. */
 export const invalidRequest = (
   request: RequestInvalid['request'],
-  { source, id }: { readonly source: string; readonly id: string },
+  { source, id, unit }: NamedRequest,
   { status, code, detail, errors }: RequestProblem,
 ): RequestInvalid => ({
   source: cut(source, MOST_NAME),
   id: cut(id, MOST_NAME),
   request,
+  ...(unit === undefined ? {} : { unit }),
   status,
   code,
   detail: cut(detail, MOST_DETAIL),

@@ -2,6 +2,7 @@ import { answerOf } from '../budget/answer.js'
 import type { Prior } from '../budget/context.js'
 import { eventOf } from '../budget/event-of.js'
 import type { BudgetEvent, SpendPart } from '../budget/events.js'
+import { firstUnitOf } from '../budget/names.js'
 import { refusalDocument, refusalOf } from '../budget/refusal.js'
 import type { Registry } from '../budget/registry.js'
 import type { JsonObject, Leaf, LedgerRecord } from '../ledger/record.js'
@@ -15,7 +16,7 @@ export interface DecisionRecord {
   readonly leaf: Leaf
   /** The parts before it that carry its units. */
   readonly parts: readonly SpendPart[]
-  /** The record that opened the reservation which this one closes: it knows the units. */
+  /** The record that opened the reservation which this one closes, or was to close: it knows the units. */
   readonly opened?: Pick<Prior, 'event' | 'parts'>
 }
 
@@ -31,7 +32,7 @@ export interface Sending {
  * what made the record. The same record always gives the same id and the same data.
  *
  * Key is the first unit of the request, so that decisions about one unit stay in order; the request's id where the record
- * names no unit (an invalid request, or the refusal of more than 100).
+ * names no unit (nobody could read one, or more than 100 were refused).
  *
  * @returns undefined for records that answer no request.
  */
@@ -81,18 +82,8 @@ const httpAnswer = (
 }
 
 const unitOf = (event: BudgetEvent, { parts, opened }: DecisionRecord): string | undefined => {
-  const closes = event.type === 'ReservationSettled' || event.type === 'ReservationReleased'
-  if (closes) return opened && firstUnit(opened.event, opened.parts)
-  return firstUnit(event, parts)
+  return opened === undefined ? firstUnit(event, parts) : firstUnit(opened.event, opened.parts)
 }
 
-const firstUnit = ({ data }: BudgetEvent, parts: readonly SpendPart[]): string | undefined => {
-  const { unit, units = [] } = 'spend' in data ? (data.spend as Named) : {}
-  return unit ?? units[0] ?? parts.find((part) => part.units.length > 0)?.units[0]
-}
-
-/** What a recorded spend may say of its units. */
-interface Named {
-  readonly unit?: string
-  readonly units?: readonly string[]
-}
+const firstUnit = ({ data }: BudgetEvent, parts: readonly SpendPart[]): string | undefined =>
+  firstUnitOf('spend' in data ? data.spend : data) ?? parts.find((part) => part.units.length > 0)?.units[0]

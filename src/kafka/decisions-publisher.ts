@@ -194,7 +194,8 @@ export class DecisionsPublisher {
 
   /** Whoever closes a reservation names it alone: its units are in the record that opened it. */
   async #openedBy({ type, data }: LedgerRecord): Promise<Prior | undefined> {
-    if (type !== 'ReservationSettled' && type !== 'ReservationReleased') return undefined
+    const closes = type === 'ReservationSettled' || type === 'ReservationReleased'
+    if (!closes && data['request'] !== 'settle' && data['request'] !== 'release') return undefined
     return this.#parts.openedBy(String(data['source']), String(data['id']))
   }
 

@@ -1,5 +1,5 @@
 import type { Ingest } from '../application/ingest.js'
-import { nameProblem } from '../budget/names.js'
+import { firstUnitOf, nameProblem } from '../budget/names.js'
 import { invalidRequest, REQUEST_PROBLEMS, type RequestProblemCode } from '../budget/problems.js'
 import type { JsonObject, KafkaCause } from '../ledger/record.js'
 import { isObject, type Members } from './carried-event.js'
@@ -34,7 +34,8 @@ export const ingestOf = (message: ReceivedMessage, cause: KafkaCause, sources?: 
   const request = requestOf(envelope)
   if (request === undefined) return quarantined(message, cause, 'UNKNOWN_TYPE', UNKNOWN_TYPE, envelope)
   const id = reading.kind === 'event' ? idOf(request, reading.event) : envelope.id
-  const asked = { message, cause, request, envelope, id }
+  const unit = reading.kind === 'event' ? firstUnitOf(reading.event.data) : undefined
+  const asked = { message, cause, request, envelope, id, unit }
   if (sources !== undefined && !sources.has(envelope.source)) return refused(asked, forbidden(envelope.source))
   return reading.kind === 'event' ? asking(asked, reading.event.data) : refused(asked, reading.flaw)
 }
@@ -49,6 +50,7 @@ interface Asked {
   readonly envelope: Envelope
   /** The request's; that of the reservation where one is closed. */
   readonly id: string
+  readonly unit: string | undefined
 }
 
 interface Refusal {
@@ -99,14 +101,17 @@ const forbidden = (source: string): Refusal => ({
 })
 
 /** Whoever asks for permission loses nothing by a no. What has happened must not be lost. */
-const refused = ({ message, cause, request, envelope, id }: Asked, { code, detail, pointer }: Refusal): Ingest => {
+const refused = (
+  { message, cause, request, envelope, id, unit }: Asked,
+  { code, detail, pointer }: Refusal,
+): Ingest => {
   if (request === 'report') return quarantined(message, cause, 'REPORT_INVALID', `${code}: ${detail}`, envelope)
   const [status] = REQUEST_PROBLEMS[code]
   const errors = pointer === undefined ? {} : { errors: [{ pointer, detail }] }
   const { source } = envelope
   return {
     request: 'invalid',
-    invalid: invalidRequest(request, { source, id }, { status, code, detail, ...errors }),
+    invalid: invalidRequest(request, { source, id, unit }, { status, code, detail, ...errors }),
     cause,
   }
 }

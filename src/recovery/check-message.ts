@@ -1,4 +1,5 @@
 import type { MessageQuarantined, OffsetsRecorded, RequestInvalid } from '../budget/events.js'
+import { firstUnitOf } from '../budget/names.js'
 import { REQUEST_PROBLEMS, type RequestProblemCode } from '../budget/problems.js'
 import { isDigest, isOffset, isPartition, isTopic, partitionText } from '../budget/topics.js'
 import { type Audit, fail, type RecordPlace } from './audit.js'
@@ -7,7 +8,7 @@ const REQUESTS: readonly RequestInvalid['request'][] = ['spend', 'reserve', 'set
 
 /** An invalid request has the answer that HTTP would have given for good. Why it was invalid is in no record. */
 export const checkInvalid = (data: RequestInvalid, place: RecordPlace): void => {
-  const { source, request, status, code, detail, errors = [] } = data
+  const { source, request, unit, status, code, detail, errors = [] } = data
   if (place.by !== `emitter:${source}`) {
     fail(
       'SOURCE_MISMATCH',
@@ -20,6 +21,7 @@ export const checkInvalid = (data: RequestInvalid, place: RecordPlace): void => 
   if (known === undefined || known >= 500 || (status !== known && status !== 422)) {
     fail('EVENT_MALFORMED', place, `it says ${status} ${code}; the code has status ${known ?? 'none'}`)
   }
+  if (unit !== undefined && firstUnitOf(data) !== unit) fail('EVENT_MALFORMED', place, `its unit ${unit} is no name`)
   if (!REQUESTS.includes(request) || typeof detail !== 'string' || !Array.isArray(errors))
     fail('EVENT_MALFORMED', place, `it is about a ${request}, with detail ${detail}`)
 }

@@ -36,7 +36,7 @@ const FORMS: { readonly [type in EventType]: Form } = {
   TokenCreated: { must: ['token', 'role', 'source', 'hash', 'expiresAt'] },
   TokenRevoked: { must: ['token'] },
   ClockConfirmed: { must: ['reason'] },
-  RequestInvalid: { must: ['source', 'id', 'request', 'status', 'code', 'detail'], may: ['errors'] },
+  RequestInvalid: { must: ['source', 'id', 'request', 'status', 'code', 'detail'], may: ['unit', 'errors'] },
   MessageQuarantined: { must: ['reason', 'detail', 'bytes', 'key'], may: ['source', 'id', 'ceType'] },
   QuarantineDismissalProposed: { must: ['quarantined', 'reason', 'proposedBy'] },
   QuarantineDismissed: { must: ['quarantined', 'approvedBy'] },

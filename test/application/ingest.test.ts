@@ -337,7 +337,11 @@ test('a report that cannot be accounted is given back without a record', async (
 
 test.each<[string, Ingest, object]>([
   ['no object', spendAt(0, [] as unknown as JsonObject), { code: 'INVALID', id: '' }],
-  ['a number that is none', spendAt(0, { ...spend('1'), epsilon: 'x' }), { code: 'INVALID_NUMBER', id: '1' }],
+  [
+    'a number that is none',
+    spendAt(0, { ...spend('1'), epsilon: 'x' }),
+    { code: 'INVALID_NUMBER', id: '1', unit: 'u1' },
+  ],
   ['an id that is no name', spendAt(0, spend('x'.repeat(300))), { code: 'INVALID', id: 'x'.repeat(256) }],
   ['an id that is a number', spendAt(0, { ...spend('1'), id: 7 }), { code: 'INVALID', id: '' }],
   ['a source that is no name', { ...spendAt(0, spend('1')), source: 'a\nb' } as Ingest, { code: 'INVALID', id: '1' }],

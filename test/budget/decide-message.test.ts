@@ -69,6 +69,7 @@ test('what asks for permission and can never get it is recorded with its code, a
     data: { source: 'trainer', id: '1', request: 'spend', status: 422, code: 'ATTRIBUTE_REQUIRED' },
   })
   expect(conflict.map(kindOf)).toEqual(['SpendAccepted', 'RequestInvalid'])
+  expect(conflict.map(eventOf)).toMatchObject([{}, { data: { unit: 'u' } }])
   expect(eventOf(sent(ledger, 3, { id: '1', unit: 'u', ...pure('0.1') }))?.type).toBe('SpendAccepted')
   const settle = { actor: { ...operator, role: 'emitter', source: 'trainer', token: '' }, id: 'r', hash: 'h' } as const
   const release: Command = { kind: 'release', ...settle, reason: 'nothing ran', cause: messageAt(4) }

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { Outcome } from '../../src/application/ledger.js'
 import { answerOf } from '../../src/budget/answer.js'
+import type { Prior } from '../../src/budget/context.js'
 import type { Answered } from '../../src/budget/decider.js'
 import { eventOf } from '../../src/budget/event-of.js'
 import type { SpendPart } from '../../src/budget/events.js'
@@ -93,6 +94,21 @@ test('an invalid request has the code and the detail of HTTP', () => {
   const { record } = byType('RequestInvalid').example
   const { status, code, detail } = record.data
   expect(dataOf(byType('RequestInvalid'))).toMatchObject({ decision: 'invalid', status, code, detail })
+})
+
+test('the decision of a request that can never be decided lies where those about its unit lie', () => {
+  const { example, registry } = byType('RequestInvalid')
+  const { record, leaf } = example
+  const keyOf = (data: object, opened?: Pick<Prior, 'event' | 'parts'>): string => {
+    const named = { ...record, data: { ...record.data, ...data } }
+    return String(
+      decisionMessage({ record: named, leaf, parts: [], ...(opened && { opened }) }, registry, { head: 0 })?.key,
+    )
+  }
+  expect(keyOf({ unit: 'u-18' })).toBe('u-18')
+  const { record: opening, parts } = byType('ReservationOpened', 'train-7').decision
+  expect(keyOf({ request: 'settle', id: 'train-7' }, { event: eventOf(opening), parts })).toBe('u-20')
+  expect(keyOf({ request: 'settle', id: 'nobody-knows-it' })).toBe('nobody-knows-it')
 })
 
 test.each([

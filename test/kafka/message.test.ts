@@ -103,7 +103,7 @@ test('the id of a request stands in the event, and in its data it is an error', 
   for (const event of [SPEND, RESERVE]) {
     expect(fateOf(binary({ ...event, data: dataOf(event, { id: event.id }) }))).toMatchObject({
       request: 'invalid',
-      invalid: { code: 'INVALID', errors: [{ pointer: '/id' }] },
+      invalid: { code: 'INVALID', unit: 'u-17', errors: [{ pointer: '/id' }] },
     })
   }
   expect(fateOf(binary({ ...REPORT, data: dataOf(REPORT, { id: REPORT.id }) }))).toMatchObject({
