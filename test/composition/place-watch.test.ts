@@ -69,6 +69,8 @@ test('a place that has less than was read from it, or another record there, is t
   await running
 })
 
+const LONG = { timeout: 60_000 }
+
 test('a place that says nothing is known to be away before anybody gives up', async () => {
   const place = new Place()
   const watch = new PlaceWatch(place, () => undefined, 1, 20)
@@ -77,9 +79,9 @@ test('a place that says nothing is known to be away before anybody gives up', as
   await place.looked()
   expect(watch.away).toBeUndefined()
   place.state = 'silent'
-  await vi.waitFor(() => expect(watch.away).toMatchObject({ code: 'STORE_UNREACHABLE' }))
+  await vi.waitFor(() => expect(watch.away).toMatchObject({ code: 'STORE_UNREACHABLE' }), LONG)
   place.state = 'sound'
-  await vi.waitFor(() => expect(watch.away).toBeUndefined())
+  await vi.waitFor(() => expect(watch.away).toBeUndefined(), LONG)
   over.abort()
   await running
 })

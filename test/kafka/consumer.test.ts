@@ -121,12 +121,12 @@ test('repeats in transactions are recorded in time, up to the last message and n
     recordOffsets,
     handler: handler as unknown as MessageHandler,
   })
-  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 5_000)
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.standing.kind).toBe('running'), 60_000)
   await client.eachBatch(batchOf(['0', '1'], '2'))
   expect(consumer.partitions()[0]?.position).toBe(3n)
-  await vi.waitFor(() => expect(consumer.partitions()[0]?.aheadSince).toBe(0), 5_000)
+  await vi.waitFor(() => expect(consumer.partitions()[0]?.aheadSince).toBe(0), 60_000)
   now = 10_000
-  await vi.waitFor(() => expect(recordOffsets).toHaveBeenCalledWith(0, 2n, 'digest'), 5_000)
+  await vi.waitFor(() => expect(recordOffsets).toHaveBeenCalledWith(0, 2n, 'digest'), 60_000)
 })
 
 /** The library's own object has much more. */

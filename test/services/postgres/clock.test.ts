@@ -22,10 +22,11 @@ test('an instance whose clock is an hour ahead says so itself, before the others
   const right = await start({})
   const nodeArguments = ['--import', `data:text/javascript,${encodeURIComponent(HOUR_AHEAD)}`]
   const ahead = await start({ nodeArguments, untilReady: false })
-  await vi.waitFor(async () => {
+  const saysSo = async (): Promise<void> => {
     const { status, text } = await ahead.client(undefined).get('/health/ready')
     expect(status).toBe(503)
     expect(text).toMatch(/CLOCK_UNCERTAIN.*ahead of that of the server/)
-  })
+  }
+  await vi.waitFor(saysSo, { timeout: 60_000 })
   expect(await right.client(undefined).get('/health/ready')).toMatchObject({ status: 200 })
 })
