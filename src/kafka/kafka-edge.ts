@@ -1,55 +1,23 @@
-import type { KafkaMessage } from 'kafkajs'
-import type { Ingest } from '../application/ingest.js'
 import { endWithin, pause } from '../application/pause.js'
-import type { NotReady, Service } from '../application/service.js'
+import type { NotReady } from '../application/service.js'
 import { type MessageCounts, type PartitionView, Topics } from '../application/topics.js'
-import { approvedResets } from '../budget/registry.js'
 import type { Position } from '../ledger/block.js'
 import { LedgerError } from '../ledger/errors.js'
 import type { Cause } from '../ledger/record.js'
 import type { Standing } from '../recovery/start-check.js'
-import type { KafkaClients } from './client.js'
-import { groupOf, SpendConsumer } from './consumer.js'
-import { DeadLetter } from './dead-letter.js'
-import { deadLetterMessage } from './dead-letter-message.js'
-import { decisionMessage } from './decision-message.js'
-import { DecisionsPublisher } from './decisions-publisher.js'
 import { decisionsTail } from './decisions-tail.js'
 import { type Lag, lagReason, lagRefusal } from './journal-lag.js'
-import { JOURNAL_PARTITION, JournalPublisher } from './journal-publisher.js'
+import type { JournalPublisher } from './journal-publisher.js'
 import { kafkaError } from './kafka-error.js'
-import { LogNotes } from './log-notes.js'
-import { ingestOf, REQUESTS } from './message.js'
-import { messageCause } from './message-cause.js'
-import { messageDigest } from './message-digest.js'
-import { MessageHandler, type Quarantine, type Rejected } from './message-handler.js'
 import { partitionReasons, partitionViews } from './partition-view.js'
-import { unaccountable } from './quarantined-message.js'
-import { openSender } from './sender.js'
-import { SteadyProducer } from './steady-producer.js'
-import { ends, type Range, readRange } from './tail.js'
+import { openJournal, openTopicEnds, type TopicEnds, type TopicParts } from './topic-ends.js'
 import { checkTopics } from './topics.js'
 
-export interface EdgeParts {
-  readonly service: Service
-  readonly clients: KafkaClients
+export interface EdgeParts extends TopicParts {
   /** How far the journal has the log; rejects where the two do not fit, or cannot be compared now (`retry` is `now`). */
   readonly standing: () => Promise<Standing>
   /** The same, as far as it is known; nothing is decided before it is. */
   readonly compared: () => Standing | undefined
-  /** The process has to end. */
-  readonly onFatal: (error: LedgerError) => void
-  readonly log: (line: string) => void
-}
-
-/** What runs once the brokers have been reached. */
-interface Running {
-  readonly journal: JournalPublisher
-  readonly decisions: DecisionsPublisher
-  readonly deadLetters: DeadLetter
-  readonly handler: MessageHandler
-  readonly consumer: SpendConsumer
-  readonly group: string
 }
 
 /**
@@ -58,7 +26,7 @@ interface Running {
  */
 export class KafkaEdge extends Topics {
   readonly inUse = true
-  #running: Running | undefined
+  #running: TopicEnds | undefined
   #journal: JournalPublisher | undefined
   #beginning: Promise<void> = Promise.resolve()
   #trouble: LedgerError | undefined
@@ -195,11 +163,11 @@ export class KafkaEdge extends Topics {
     for (const warning of await checkTopics(clients, signal)) this.parts.log(warning)
     const standing = await this.#standing()
     signal.throwIfAborted()
-    this.#journal ??= this.#openJournal(standing)
+    this.#journal ??= openJournal(this.parts, standing, this.#publishing.signal)
     const { upTo } = await decisionsTail(clients, service.ledgerId, signal)
     signal.throwIfAborted()
     this.#begun.resolve(this.#journal)
-    if (this.#running === undefined) this.#running = this.#open(this.#journal, upTo)
+    this.#running ??= openTopicEnds(this.parts, this.#journal, upTo, signal)
     await this.#running.consumer.start()
   }
 
@@ -212,96 +180,6 @@ export class KafkaEdge extends Topics {
       if (known.retry !== 'now') this.parts.onFatal(known)
       throw known
     }
-  }
-
-  #openJournal(standing: Standing): JournalPublisher {
-    const { service, clients, onFatal, log } = this.parts
-    const topic = clients.topic('journal')
-    const journal = new JournalPublisher({
-      ledger: service.ledgerId,
-      store: service.store,
-      topic,
-      producer: this.#producer(),
-      start: standing,
-      // What an open transaction holds back stands between our sends all the same.
-      readBack: (range: Range, take: (message: KafkaMessage) => Promise<void>) =>
-        readRange({
-          clients,
-          topic,
-          ranges: new Map([[JOURNAL_PARTITION, range]]),
-          take,
-          signal: this.#publishing.signal,
-          readUncommitted: true,
-        }),
-      onFatal,
-      log,
-    })
-    journal.start()
-    void new LogNotes(service).journal(topic, standing.high, journal)
-    return journal
-  }
-
-  #open(journal: JournalPublisher, decidedUpTo: number): Running {
-    const { service, clients, onFatal } = this.parts
-    const topic = clients.topic('decisions')
-    const notes = new LogNotes(service)
-    const noted = notes.decided(topic)
-    const decisions = new DecisionsPublisher({
-      store: service.store,
-      topic,
-      producer: this.#producer(),
-      after: Math.max(decidedUpTo, noted),
-      noted,
-      note: (seq) => void notes.decisions(topic, seq),
-      journalHas: (seq) => journal.reached(seq),
-      messageOf: (decision, sending) => decisionMessage(decision, service.state.registry, sending),
-      openedBy: (source, id) => service.ledger.answered(source, id),
-      onFatal,
-    })
-    decisions.start()
-    const deadLetters = new DeadLetter(clients.topic('dead-letter'), this.#producer())
-    const handler = this.#openHandler(decisions, deadLetters)
-    const group = groupOf(clients.settings.group, service.ledgerId)
-    return { journal, decisions, deadLetters, handler, group, consumer: this.#openConsumer(handler, group) }
-  }
-
-  #openHandler(decisions: DecisionsPublisher, deadLetters: DeadLetter): MessageHandler {
-    const { service, clients } = this.parts
-    const topic = clients.topic('spends')
-    return new MessageHandler({
-      read: (message, partition) =>
-        ingestOf(message, messageCause(message, topic, partition), clients.settings.sources),
-      ingest: (items) => service.ledger.ingest(items),
-      bury: (message, { message: { reason, detail }, cause: { partition } }) =>
-        deadLetters.bury(deadLetterMessage(message, { reason, detail, topic, partition })),
-      quarantineOf,
-      repeat: (answers) => decisions.repeat(answers.map(({ receipt }) => receipt.seq)),
-    })
-  }
-
-  #openConsumer(handler: MessageHandler, group: string): SpendConsumer {
-    const { service, clients, onFatal, log } = this.parts
-    const { signal } = this.#taking
-    const topic = clients.topic('spends')
-    return new SpendConsumer({
-      topic,
-      consumer: clients.consumer({ group }),
-      takes: (partition) => clients.settings.partitions?.has(partition) ?? true,
-      applied: (partition) => service.state.offset(topic, partition),
-      resets: (partition) => approvedResets(service.state.registry, topic, partition),
-      ends: () => ends(clients, topic),
-      digestAt: (partition, offset) => digestAt(clients, { topic, partition, offset, signal }),
-      digestOf: messageDigest,
-      handler,
-      recordOffsets: (partition, next, digest) => service.ledger.recordOffsets([{ topic, partition, next, digest }]),
-      now: () => performance.now(),
-      onFatal,
-      log,
-    })
-  }
-
-  #producer(): SteadyProducer {
-    return new SteadyProducer({ open: () => openSender(this.parts.clients), now: () => performance.now() })
   }
 }
 
@@ -333,41 +211,6 @@ const STOP_MS = 4_000
 /** How long connections may take to close, of which nothing depends. */
 const LEAVE_MS = 1_500
 const BEGIN_AGAIN_MS = 1_000
-
-const quarantineOf = (message: KafkaMessage, item: Ingest, { rejection }: Rejected): Quarantine => {
-  const source = 'source' in item ? item.source : ''
-  return unaccountable(message, item.cause, { source, id: idOf(item), type: typeOf(item) }, rejection)
-}
-
-/** The type of the event that asks for it. */
-const typeOf = ({ request }: Ingest): string =>
-  Object.entries(REQUESTS).find(([, asked]) => asked === request)?.[0] ?? ''
-
-const idOf = (item: Ingest): string => {
-  if ('id' in item) return item.id
-  const { id } = ('wire' in item ? item.wire : {}) as { readonly id?: unknown }
-  return typeof id === 'string' ? id : ''
-}
-
-/** Messages of aborted transactions count too: one of them may have been applied. */
-const digestAt = async (
-  clients: KafkaClients,
-  at: { readonly topic: string; readonly partition: number; readonly offset: bigint; readonly signal: AbortSignal },
-): Promise<string | undefined> => {
-  const { topic, partition, offset, signal } = at
-  let found: string | undefined
-  await readRange({
-    clients,
-    topic,
-    ranges: new Map([[partition, { from: offset, to: offset + 1n }]]),
-    take: (message) => {
-      found = messageDigest(message)
-    },
-    signal,
-    readUncommitted: true,
-  })
-  return found
-}
 
 const reasonOf = ({ code, message, hint }: LedgerError): NotReady => ({
   code,
