@@ -46,9 +46,9 @@ const filledIn = (environment: Readonly<Record<string, string>>, given: Readonly
     ]),
   )
 
-test.each(['sqlite', 'kurrentdb'])('the ledger of it can keep its log in %s, and finds its servers there', (kind) => {
+test.each(['kurrentdb', 'sqlite'])('the ledger of it can keep its log in %s, and finds its servers there', (kind) => {
   const { environment = {} } = COMPOSE.services['ledger'] as Service
-  const read = filledIn(environment, kind === 'sqlite' ? {} : { EPSILON_STORE: kind })
+  const read = filledIn(environment, kind === 'kurrentdb' ? {} : { EPSILON_STORE: kind })
   expect(readConfiguration(read, { data: '/data' }).store.kind).toBe(kind)
   for (const host of Object.values(read).flatMap((value) => value.match(/\b[a-z]+(?=:\d)/g) ?? []))
     expect(Object.keys(COMPOSE.services)).toContain(host)
