@@ -80,8 +80,11 @@ export class KafkaEdge extends Topics {
 
   /** Resolves once the journal has the records up to a position; undefined where it has them. */
   confirm({ seq }: Pick<Position, 'seq'>): Promise<void> | undefined {
-    if (this.#journal !== undefined) return this.#journal.position() >= seq ? undefined : this.#journal.reached(seq)
-    return this.#begun.promise.then((journal) => journal.reached(seq))
+    if (this.#journal !== undefined && this.#journal.position() >= seq) return undefined
+    const reached = this.#journal?.reached(seq) ?? this.#begun.promise.then((journal) => journal.reached(seq))
+    return reached.catch((error) => {
+      throw isShuttingDown(error) ? unconfirmed(seq, error) : error
+    })
   }
 
   tellable(seq: number, cause: Cause): Promise<void> | undefined {
@@ -220,6 +223,17 @@ const reasonOf = ({ code, message, hint }: LedgerError): NotReady => ({
 const connecting = (): LedgerError =>
   new LedgerError('KAFKA_CONNECTING', 'the brokers are not reached yet, or the consumer has no partitions yet.', {
     retry: 'now',
+  })
+
+/** Elsewhere it says that nothing was recorded, which is not so here. */
+const isShuttingDown = (error: unknown): error is LedgerError =>
+  error instanceof LedgerError && error.code === 'SHUTTING_DOWN'
+
+const unconfirmed = (seq: number, cause: LedgerError): LedgerError =>
+  new LedgerError('APPEND_UNCERTAIN', `the ledger shuts down, and the journal does not have record ${seq} yet`, {
+    retry: 'after-restart',
+    hint: 'The record is in the log: the same request with the same id gets its answer after the next start.',
+    cause,
   })
 
 const shuttingDown = (): LedgerError =>

@@ -47,7 +47,7 @@ describe('a ledger that is stopped in order', () => {
   // Supervisors kill after 10 s, and then nothing is put in order.
   test.each([
     ['ledger', 201, undefined],
-    ['journal', 503, 'SHUTTING_DOWN'],
+    ['journal', 503, 'APPEND_UNCERTAIN'],
   ])('ends in time though brokers say nothing, with EPSILON_ACK=%s', async (acknowledge, status, code) => {
     const stage = await Stage.open(broker(), { environment: { EPSILON_ACK: acknowledge } })
     const token = await stage.service.createToken('emitter', 'trainer')
