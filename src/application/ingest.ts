@@ -214,7 +214,7 @@ export class Ingestion {
     if (!isUnkeepable(error)) return waiting(error)
     const problem = { status: 422, code: 'INVALID', detail: error.message }
     if (!asksForPermission(item)) return { kind: 'report-rejected', rejection: problem }
-    const [answer] = await this.#write([invalidCommand(item.request, namesIn(item), problem, item.cause)])
+    const [answer] = await this.#write([invalid(item, problem)])
     return answer === undefined || (answer instanceof LedgerError && isUnkeepable(answer))
       ? waiting(error)
       : this.#outcome(item, answer)
@@ -265,7 +265,7 @@ const isStop = (outcome: IngestOutcome): outcome is Stop =>
 const unmade = (item: Ingest, error: unknown): Command | Stop => {
   if (error instanceof AccountingError) {
     const problem = problemOfRequest(error)
-    if (asksForPermission(item)) return invalidCommand(item.request, namesIn(item), problem, item.cause)
+    if (asksForPermission(item)) return invalid(item, problem)
     return { kind: 'report-rejected', rejection: problem }
   }
   if (error instanceof LedgerError) return waiting(error)
@@ -279,6 +279,10 @@ const unsettleable = (item: ClosingMessage, rejection: Rejection): Command | Sto
   return invalidCommand(item.request, item, problem, item.cause)
 }
 
+/** A request that can never be decided; its body may be anything. */
+const invalid = (item: PermissionMessage, problem: RequestProblem): Command =>
+  invalidCommand(item.request, { ...namesIn(item), unit: firstUnitOf(item.wire) }, problem, item.cause)
+
 const invalidCommand = (
   asked: RequestInvalid['request'],
   names: NamedRequest,
@@ -289,16 +293,15 @@ const invalidCommand = (
   return { kind: 'invalid', actor: emitterOf(invalid), cause, invalid }
 }
 
-const asksForPermission = (
-  item: Ingest,
-): item is (ChargingMessage | ClosingMessage) & { readonly request: RequestInvalid['request'] } =>
+type PermissionMessage = (ChargingMessage | ClosingMessage) & { readonly request: RequestInvalid['request'] }
+
+const asksForPermission = (item: Ingest): item is PermissionMessage =>
   item.request !== 'report' && item.request !== 'quarantine' && item.request !== 'invalid'
 
 /** Whose request a message is, as far as it says. */
-const namesIn = (item: ChargingMessage | ClosingMessage): NamedRequest => ({
+export const namesIn = (item: ChargingMessage | ClosingMessage): Pick<NamedRequest, 'source' | 'id'> => ({
   source: item.source,
   id: 'id' in item ? item.id : idIn(item.wire),
-  unit: firstUnitOf(item.wire),
 })
 
 const idIn = (wire: unknown): string => {

@@ -8,6 +8,7 @@ import { decodeRecord, type LedgerRecord, leafHash } from '../ledger/record.js'
 import { BoundedQueue } from './bounded-queue.js'
 import type { DecisionRecord, Sending } from './decision-message.js'
 import { Reached } from './reached.js'
+import { isShuttingDown, shuttingDown } from './shutting-down.js'
 import { MOST_MESSAGES, type SteadyProducer } from './steady-producer.js'
 import type { OutgoingMessage } from './wire-message.js'
 
@@ -218,7 +219,7 @@ export class DecisionsPublisher {
     const error = cause instanceof LedgerError ? cause : failed(this.#parts.topic, cause)
     this.#close(error)
     // The journal has said so already where it ends; shutting down is no failure.
-    if (error.code !== 'SHUTTING_DOWN') this.#parts.onFatal(error)
+    if (!isShuttingDown(error)) this.#parts.onFatal(error)
   }
 
   #close(error: LedgerError): void {
@@ -247,6 +248,3 @@ const failed = (topic: string, cause: unknown): LedgerError =>
       cause,
     },
   )
-
-const shuttingDown = (): LedgerError =>
-  new LedgerError('SHUTTING_DOWN', 'the ledger is shutting down, and nothing more is published', { retry: 'now' })

@@ -10,6 +10,7 @@ import type { Standing } from '../recovery/start-check.js'
 import { BoundedQueue } from './bounded-queue.js'
 import { JournalFault, journalBlockOf, journalMessage } from './journal-message.js'
 import { Reached } from './reached.js'
+import { shuttingDown } from './shutting-down.js'
 import type { SteadyProducer } from './steady-producer.js'
 import { type Range, RangeLost } from './tail.js'
 
@@ -216,6 +217,3 @@ const failed = (topic: string, cause: unknown): LedgerError =>
       cause,
     },
   )
-
-const shuttingDown = (): LedgerError =>
-  new LedgerError('SHUTTING_DOWN', 'the ledger is shutting down, and nothing more is published', { retry: 'now' })

@@ -10,6 +10,7 @@ import { type Lag, lagReason, lagRefusal } from './journal-lag.js'
 import type { JournalPublisher } from './journal-publisher.js'
 import { kafkaError } from './kafka-error.js'
 import { partitionReasons, partitionViews } from './partition-view.js'
+import { isShuttingDown, shuttingDown } from './shutting-down.js'
 import { openJournal, openTopicEnds, type TopicEnds, type TopicParts } from './topic-ends.js'
 import { checkTopics } from './topics.js'
 
@@ -225,16 +226,10 @@ const connecting = (): LedgerError =>
     retry: 'now',
   })
 
-/** Elsewhere it says that nothing was recorded, which is not so here. */
-const isShuttingDown = (error: unknown): error is LedgerError =>
-  error instanceof LedgerError && error.code === 'SHUTTING_DOWN'
-
+/** Elsewhere SHUTTING_DOWN says that nothing was recorded, which is not so here. */
 const unconfirmed = (seq: number, cause: LedgerError): LedgerError =>
   new LedgerError('APPEND_UNCERTAIN', `the ledger shuts down, and the journal does not have record ${seq} yet`, {
     retry: 'after-restart',
     hint: 'The record is in the log: the same request with the same id gets its answer after the next start.',
     cause,
   })
-
-const shuttingDown = (): LedgerError =>
-  new LedgerError('SHUTTING_DOWN', 'the ledger is shutting down', { retry: 'now' })

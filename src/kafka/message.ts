@@ -34,10 +34,10 @@ export const ingestOf = (message: ReceivedMessage, cause: KafkaCause, sources?: 
   const request = requestOf(envelope)
   if (request === undefined) return quarantined(message, cause, 'UNKNOWN_TYPE', UNKNOWN_TYPE, envelope)
   const id = reading.kind === 'event' ? idOf(request, reading.event) : envelope.id
-  const unit = reading.kind === 'event' ? firstUnitOf(reading.event.data) : undefined
-  const asked = { message, cause, request, envelope, id, unit }
+  const data = reading.kind === 'event' ? reading.event.data : undefined
+  const asked = { message, cause, request, envelope, id, data }
   if (sources !== undefined && !sources.has(envelope.source)) return refused(asked, forbidden(envelope.source))
-  return reading.kind === 'event' ? asking(asked, reading.event.data) : refused(asked, reading.flaw)
+  return reading.kind === 'event' ? asking(asked) : refused(asked, reading.flaw)
 }
 
 const UNKNOWN_TYPE = `the type must be one of ${Object.keys(REQUESTS).join(', ')}`
@@ -50,7 +50,8 @@ interface Asked {
   readonly envelope: Envelope
   /** The request's; that of the reservation where one is closed. */
   readonly id: string
-  readonly unit: string | undefined
+  /** Undefined where it cannot be read. */
+  readonly data: unknown
 }
 
 interface Refusal {
@@ -75,9 +76,9 @@ const reservationProblem = (data: Members): string | undefined => {
   return typeof reservation === 'string' ? nameProblem(reservation) : 'must be a string'
 }
 
-const asking = (asked: Asked, data: unknown): Ingest => {
+const asking = (asked: Asked): Ingest => {
+  const { request, cause, id, data } = asked
   if (!isObject(data)) return refused(asked, { code: 'INVALID', detail: 'expected a JSON object', pointer: '' })
-  const { request, cause, id } = asked
   const { source } = asked.envelope
   if (request === 'settle' || request === 'release') {
     const problem = reservationProblem(data)
@@ -102,7 +103,7 @@ const forbidden = (source: string): Refusal => ({
 
 /** Whoever asks for permission loses nothing by a no. What has happened must not be lost. */
 const refused = (
-  { message, cause, request, envelope, id, unit }: Asked,
+  { message, cause, request, envelope, id, data }: Asked,
   { code, detail, pointer }: Refusal,
 ): Ingest => {
   if (request === 'report') return quarantined(message, cause, 'REPORT_INVALID', `${code}: ${detail}`, envelope)
@@ -111,7 +112,7 @@ const refused = (
   const { source } = envelope
   return {
     request: 'invalid',
-    invalid: invalidRequest(request, { source, id, unit }, { status, code, detail, ...errors }),
+    invalid: invalidRequest(request, { source, id, unit: firstUnitOf(data) }, { status, code, detail, ...errors }),
     cause,
   }
 }

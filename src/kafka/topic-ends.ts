@@ -1,5 +1,5 @@
 import type { KafkaMessage } from 'kafkajs'
-import type { Ingest } from '../application/ingest.js'
+import { type Ingest, namesIn } from '../application/ingest.js'
 import type { Service } from '../application/service.js'
 import { approvedResets } from '../budget/registry.js'
 import type { LedgerError } from '../ledger/errors.js'
@@ -147,19 +147,13 @@ const producerOf = (clients: KafkaClients): SteadyProducer =>
   new SteadyProducer({ open: () => openSender(clients), now: () => performance.now() })
 
 const quarantineOf = (message: KafkaMessage, item: Ingest, { rejection }: Rejected): Quarantine => {
-  const source = 'source' in item ? item.source : ''
-  return unaccountable(message, item.cause, { source, id: idOf(item), type: typeOf(item) }, rejection)
+  const names = 'wire' in item ? namesIn(item) : { source: '', id: '' }
+  return unaccountable(message, item.cause, { ...names, type: typeOf(item) }, rejection)
 }
 
 /** The type of the event that asks for it. */
 const typeOf = ({ request }: Ingest): string =>
   Object.entries(REQUESTS).find(([, asked]) => asked === request)?.[0] ?? ''
-
-const idOf = (item: Ingest): string => {
-  if ('id' in item) return item.id
-  const { id } = ('wire' in item ? item.wire : {}) as { readonly id?: unknown }
-  return typeof id === 'string' ? id : ''
-}
 
 /** Messages of aborted transactions count too: one of them may have been applied. */
 const digestAt = async (
