@@ -1,7 +1,7 @@
 import { LedgerError } from '../../ledger/errors.js'
 import type { PostgresConnections, Row } from './postgres-connections.js'
 import type { PostgresPlace } from './postgres-place.js'
-import { isTaken, isThere, mayNot, refusalIn, unreachable } from './postgres-trouble.js'
+import { grantSql, isTaken, isThere, mayNot, refusalIn, unreachable } from './postgres-trouble.js'
 
 /** Ledgers are compared byte by byte: an order that depends on the system's languages changes with the system, and spoils an index. */
 const TABLE = `epsilon_blocks (
@@ -22,10 +22,6 @@ export const TABLE_SQL = `CREATE TABLE IF NOT EXISTS ${TABLE}`
 const OWN_TABLE_SQL = `CREATE TABLE ${TABLE}
 REVOKE ALL ON epsilon_blocks FROM CURRENT_USER;
 GRANT SELECT, INSERT ON epsilon_blocks TO CURRENT_USER;`
-
-/** The rights that the service's role needs, and no others. */
-export const grantSql = (role: string): string =>
-  `GRANT SELECT, INSERT ON epsilon_blocks TO "${role.replaceAll('"', '""')}";`
 
 /**
  * Makes the table where there is none, and looks whether one that is there is ours.

@@ -48,8 +48,11 @@ export const notGranted = ({ name, role }: PostgresPlace): LedgerError =>
     exitCode: 3,
   })
 
-const rightsOf = (role: string): string =>
-  `The owner of the database gives the rights: GRANT SELECT, INSERT ON epsilon_blocks TO "${role}";`
+const rightsOf = (role: string): string => `The owner of the database gives the rights: ${grantSql(role)}`
+
+/** The rights that the service's role needs, and no others. */
+export const grantSql = (role: string): string =>
+  `GRANT SELECT, INSERT ON epsilon_blocks TO "${role.replaceAll('"', '""')}";`
 
 export const readOnly = ({ name }: PostgresPlace, why: string): LedgerError =>
   new LedgerError('STORE_READ_ONLY', `${name} is read-only: ${why}`, {
